@@ -1,0 +1,70 @@
+# make book    set up, execute the lectures, build the book
+# make test    set up, run all tests (they read the book that `make book` built)
+# make twins   write the notebooks for Colab, and the copies of the repository's address
+# make bench   measure speed against plain Python and quantecon
+# make lock    pin the newest versions that fit together
+# make clean   remove all that was built (the environment stays: rm -r .venv)
+#
+# MARKETSAI_SCALE=smoke|lecture|gpu   size of the experiments in the lectures
+# UV_TORCH_BACKEND=cpu|auto           PyTorch for CPUs only (a far smaller download), or for this GPU
+
+PY ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) -c 'print("python$(v)")' 2>/dev/null)) python3)
+BIN := .venv/bin
+MARKETSAI_SCALE ?= lecture
+OMP_NUM_THREADS ?= 1
+UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export MARKETSAI_SCALE OMP_NUM_THREADS UV_FIND_LINKS
+export PYTHONDONTWRITEBYTECODE :=
+
+ifeq ($(MARKETSAI_SCALE),lecture)
+OUT := .
+else
+OUT := _build/$(MARKETSAI_SCALE)
+endif
+
+.PHONY: book test twins bench lock clean lint
+
+book: .venv/.done
+	@echo "== Lectures ($(MARKETSAI_SCALE) scale): up to 2 minutes each the first time, seconds afterwards."
+	$(BIN)/python -m tools.lectures
+	@echo "== Book: half a minute."
+	$(BIN)/jupyter-book build . --path-output $(OUT) -W -n --keep-going --all
+	@echo "== The book is ready: open $(OUT)/_build/html/index.html"
+
+test: .venv/.done node_modules
+	@echo "== Tests: 3 to 10 minutes; lectures that are not in the cache are executed first."
+	$(BIN)/python -m pytest
+	@echo "== All tests passed. Claims and verdicts: $(OUT)/_build/claims.json"
+
+lint: .venv/.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+twins: .venv/.done
+	$(BIN)/python -m tools.book
+	$(BIN)/python -m tools.export
+
+bench: .venv/.done
+	$(BIN)/python -m benchmarks
+
+.venv/.done: requirements.lock pyproject.toml
+	@echo "== Environment in .venv: 1 to 5 minutes, mostly download."
+	$(PY) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install -p $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
+	@touch $@
+
+node_modules: # axe-core, for the accessibility test; without npm that test is skipped
+	@npm install --no-save --no-package-lock --silent --prefix . axe-core@4.14.1 \
+	  || echo "axe-core could not be installed with npm: accessibility is not tested"
+
+lock: .venv/.done # PyTorch brings the GPU libraries that fit it, so they are not pinned
+	sed '/^#/!d' requirements.lock > .lock.part
+	$(BIN)/uv pip compile -q --upgrade --python-version 3.11.7 pyproject.toml --extra book \
+	  --extra test --no-header --no-annotate | sed -E '/^(cuda|nvidia|triton)/d; s/\+cpu$$//' >> .lock.part
+	mv .lock.part requirements.lock
+
+clean:
+	rm -rf _build

@@ -1,0 +1,212 @@
+"""The lectures run, their claims hold, and their cache never serves stale work."""
+
+import os
+import time
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from marketsai_lite.claims import PREFIX
+from tools import book, lectures, ledger
+from tools.blocks import parse
+
+LECTURES = {path.stem: path for path in book.lectures()}
+NUMPY_ONLY = ("mdp", "q_learning")
+
+
+@pytest.fixture(scope="module")
+def results():
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    return {name: lectures.executed(path) for name, path in LECTURES.items()}
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_the_lecture_runs_and_its_claims_hold(name, results):
+    rows, _ = lectures.judge_all(results)
+    mine = [row for row in rows if row["lecture"] == name]
+    assert mine, f"{name} publishes no claim"
+    wrong = [ledger.describe(row) for row in mine if row["verdict"] != "inside"]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_claim_has_a_band_and_every_band_a_claim(results):
+    _, unmatched = lectures.judge_all(results)
+    assert not unmatched, "\n".join(unmatched)
+    assert (book.build_dir() / "claims.json").exists()
+
+
+@pytest.mark.parametrize("name", [n for n in NUMPY_ONLY if n in LECTURES])
+def test_the_first_lectures_need_no_torch(name, results):
+    assert not {"torch", "ray"} & set(results[name][0].data["heavy"])
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_every_figure_has_a_name_a_caption_and_alternative_text(name, results):
+    for cell in results[name][1].cells:
+        shows = [o for o in cell.get("outputs", []) if "image/svg+xml" in o.get("data", {})]
+        shows += [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        shows = [o for o in shows if "scrapbook" not in o.get("metadata", {})]
+        if shows:
+            about = cell.metadata.get("mystnb", {})
+            assert about.get("figure", {}).get("name", "").startswith("fig-"), cell.source
+            assert about["figure"].get("caption"), cell.source
+            assert len(about.get("image", {}).get("alt", "")) > 20, cell.source
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_the_lecture_has_three_exercises_each_with_a_hidden_solution(name):
+    blocks = [
+        block
+        for cell in lectures.read(LECTURES[name]).cells
+        if cell.cell_type == "markdown"
+        for block in parse(cell.source.split("\n"))
+    ]
+    asked = [b.options.get("label") for b in blocks if b.kind in ("exercise", "exercise-start")]
+    solved = [b for b in blocks if b.kind in ("solution", "solution-start")]
+    assert len(asked) >= 3
+    assert sorted(asked) == sorted(b.argument for b in solved)
+    assert all(b.options.get("class") == "dropdown" for b in solved)
+
+
+# The harness itself, on notebooks of a line or two.
+
+
+@pytest.fixture
+def sandbox(tmp_path, monkeypatch):
+    """A build folder of its own; returns a function that writes a lecture of given cells."""
+    monkeypatch.setattr(book, "build_dir", lambda: tmp_path / "_build")
+
+    def write(*cells, name="tiny"):
+        header = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: x}\n---\n"
+        body = "\n\n".join(f"```{{code-cell}} ipython3\n{cell}\n```" for cell in cells)
+        path = tmp_path / f"{name}.md"
+        path.write_text(f"{header}\n# Tiny\n\n{body}\n")
+        return path
+
+    return write
+
+
+def said(path):
+    lines = []
+    record, notebook = lectures.executed(path, say=lines.append)
+    return lines, record, notebook
+
+
+def test_a_lecture_runs_once_and_then_comes_from_the_cache(sandbox):
+    path = sandbox("print(6 * 7)", "import torch" if False else "1 + 1")
+    lines, record, notebook = said(path)
+    assert lines[0] == "tiny: running at lecture scale"
+    assert [line.split(" s")[0][:17] for line in lines[1:3]] == [
+        "  tiny: cell 1/2 ",
+        "  tiny: cell 2/2 ",
+    ]
+    assert record.data["execution_seconds"] > 0
+    lines, _, again = said(path)
+    assert "from the cache" in lines[0]
+    assert again.cells[0].outputs[0]["text"] == "42\n"
+    assert len(notebook.cells) == 3  # a title and two cells: the probe is gone
+
+
+def test_the_modules_that_a_lecture_loads_are_recorded(sandbox):
+    _, record, _ = said(sandbox("import gymnasium"))
+    assert "gymnasium" in record.data["heavy"]
+    assert "ray" not in record.data["heavy"]
+
+
+def test_a_failing_cell_stops_the_run_and_nothing_is_kept(sandbox):
+    path = sandbox("x = 1", "1 / 0")
+    with pytest.raises(lectures.LectureError, match=r"(?s)tiny, cell 2 of 2.*ZeroDivisionError"):
+        lectures.executed(path)
+    assert not lectures.open_cache().list_cache_records()
+
+
+def test_stderr_stops_the_run(sandbox):
+    with pytest.raises(lectures.LectureError, match="stderr: oh no"):
+        lectures.executed(sandbox("import sys; print('oh no', file=sys.stderr)"))
+    assert not lectures.open_cache().list_cache_records()
+
+
+def test_a_cell_that_takes_too_long_stops_the_run(sandbox, monkeypatch):
+    monkeypatch.setattr(lectures, "TIMEOUT", 1)
+    start = time.perf_counter()
+    with pytest.raises(lectures.LectureError, match="tiny, cell 1"):
+        lectures.executed(sandbox("import time; time.sleep(60)"))
+    assert time.perf_counter() - start < 30
+
+
+def test_another_fingerprint_makes_the_lecture_run_again(sandbox, monkeypatch):
+    path = sandbox("1")
+    said(path)
+    monkeypatch.setattr(lectures, "fingerprint", lambda notebook: "another")
+    assert "running" in said(path)[0][0]
+    assert len(lectures.open_cache().list_cache_records()) == 1
+
+
+def test_a_record_that_the_book_build_wrote_by_itself_is_not_trusted(sandbox):
+    path = sandbox("1")
+    _, _, notebook = said(path)
+    cache = lectures.open_cache()
+    bundle = lectures.CacheBundleIn(notebook, str(path), data={"execution_seconds": 1.0})
+    cache.cache_notebook_bundle(bundle, overwrite=True)
+    assert "running" in said(path)[0][0]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing"])
+def test_an_interrupted_store_is_run_again(sandbox, damage):
+    path = sandbox("print(6 * 7)")
+    _, record, _ = said(path)
+    stored = lectures.open_cache()._get_notebook_path_cache(record.hashkey)
+    if damage == "truncated":
+        stored.write_text(stored.read_text()[:100])
+    else:
+        stored.unlink()
+    lines, _, _ = said(path)
+    assert "running" in lines[0]
+    assert "from the cache" in said(path)[0][0]
+
+
+def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):
+    package = tmp_path / "marketsai_lite"
+    (package / "sub").mkdir(parents=True)
+    files = {
+        "__init__.py": "",
+        "sub/__init__.py": "",
+        "sub/a.py": "from . import b",
+        "sub/b.py": "def f():\n    import marketsai_lite.c",
+        "c.py": "",
+        "d.py": "",
+        "data.json": "{}",
+    }
+    for name, text in files.items():
+        (package / name).write_text(text)
+    monkeypatch.setattr(lectures, "PACKAGE", package)
+    cells = [new_markdown_cell("import marketsai_lite.d"), new_code_cell("%pwd\nimport numpy")]
+    notebook = new_notebook(cells=[*cells, new_code_cell("from marketsai_lite.sub.a import x")])
+    marks = [lectures.fingerprint(notebook)]
+    for name in ("__init__.py", "sub/__init__.py", "sub/a.py", "sub/b.py", "c.py", "data.json"):
+        (package / name).write_text(files[name] + "\n# edited")
+        marks.append(lectures.fingerprint(notebook))
+    assert len(set(marks)) == len(marks)
+    (package / "d.py").write_text("# edited")  # imported by nothing
+    assert lectures.fingerprint(notebook) == marks[-1]
+    monkeypatch.setenv("MARKETSAI_SCALE", "smoke")
+    marks.append(lectures.fingerprint(notebook))
+    monkeypatch.setattr(lectures, "versions", lambda: {"numpy": "9"})
+    marks.append(lectures.fingerprint(notebook))
+    assert len(set(marks)) == len(marks)
+
+
+def test_the_cache_holds_no_times_and_no_probe(sandbox):
+    _, record, _ = said(sandbox("1"))
+    stored = lectures.open_cache().get_cache_bundle(record.pk).nb
+    assert [dict(cell.metadata) for cell in stored.cells] == [{}]
+    assert nbformat.validate(stored) is None
+
+
+def test_a_published_claim_reaches_the_ledger(sandbox):
+    path = sandbox("from marketsai_lite.claims import publish\npublish('tiny.a', 0.5, fmt='.2f')")
+    _, _, notebook = said(path)
+    assert ledger.published(notebook) == [{"name": "tiny.a", "value": 0.5, "text": "0.50"}]
+    output = notebook.cells[-1].outputs[0]
+    assert output.metadata["scrapbook"]["mime_prefix"] == PREFIX

@@ -1,0 +1,1 @@
+"""Tools that run, export and check the book."""

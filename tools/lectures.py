@@ -1,0 +1,245 @@
+"""Execute the lectures into the cache that the book is built from, and judge their claims.
+
+``python -m tools.lectures [NAME ...]`` runs what is not in the cache yet. jupyter-cache recognizes
+a notebook by its code alone, so each record also carries a fingerprint of all else that decides
+the outputs: the package's files that the lecture imports, directly or not, the scale, and the
+versions of Python and the libraries. A record with another fingerprint is dropped and run again.
+Nothing is stored before a lecture has run to its end.
+"""
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.cache.db import NbCacheRecord
+from myst_nb.core.config import NbParserConfig
+from myst_nb.core.read import create_nb_reader
+from myst_parser.config.main import MdParserConfig
+from nbclient import NotebookClient
+
+from marketsai_lite.scale import scale
+from tools import book, ledger
+
+PACKAGE = book.ROOT / "marketsai_lite"
+RUNTIME = "gymnasium ipykernel ipython matplotlib numba numpy pettingzoo quantecon scipy torch tqdm"
+TIMEOUT = 600  # seconds a cell may take
+HEAVY = ("torch", "ray", "pettingzoo", "gymnasium", "quantecon")
+
+
+class LectureError(Exception):
+    """A lecture did not run to its end, or wrote to stderr."""
+
+
+def read(path):
+    """Return a lecture as a notebook, read as the book's builder reads it (the cache's key)."""
+    text = path.read_text()
+    config = MdParserConfig(enable_extensions=book.config()["parse"]["myst_enable_extensions"])
+    reader = create_nb_reader(str(path), config, NbParserConfig(), text)
+    if reader is None:
+        raise LectureError(f"{path.name}: needs the jupytext header of a MyST notebook")
+    return reader.read(text)
+
+
+def versions():
+    """Return the versions of Python and of the libraries that the lectures use."""
+    found = {"python": platform.python_version()}
+    for name in RUNTIME.split():
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def module_files(names):
+    """Return the package's files behind dotted module names, parents' ``__init__`` included."""
+    files = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] != PACKAGE.name:
+            continue
+        for n in range(1, len(parts) + 1):
+            base = PACKAGE.parent.joinpath(*parts[:n])
+            files |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
+    return files
+
+
+def imported(source, package=""):
+    """Return the dotted names that Python source imports, at any depth of nesting."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            base = parents[: len(parents) + 1 - node.level] if node.level else []
+            stem = ".".join([*base, *filter(None, [node.module])])
+            names |= {stem} | {f"{stem}.{alias.name}" for alias in node.names}
+    return names
+
+
+def closure(source):
+    """Return the package's files that source code depends on, through any chain of imports."""
+    todo, done = module_files(imported(source)), set()
+    while todo:
+        path = todo.pop()
+        done.add(path)
+        package = ".".join(path.parent.relative_to(PACKAGE.parent).parts)
+        todo |= module_files(imported(path.read_text(), package)) - done
+    return done
+
+
+def fingerprint(notebook):
+    """Return a hash of all but the code that decides a notebook's outputs."""
+    magic = TransformerManager().transform_cell
+    code = "\n".join(magic(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    data = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+    data = {p for p in data if "__pycache__" not in p.parts}
+    digest = hashlib.sha256(json.dumps([scale(), versions()]).encode())
+    for path in sorted(closure(code) | data):
+        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def open_cache():
+    """Return the cache that the book build of this scale reads."""
+    path = book.build_dir() / ".jupyter_cache"
+    path.mkdir(parents=True, exist_ok=True)
+    return get_cache(path)
+
+
+def cached(cache, notebook):
+    """Return the record and executed code cells of a notebook, or None; drop what is stale."""
+    try:
+        record = cache.match_cache_notebook(notebook)
+    except KeyError:
+        return None
+    try:
+        if record.data.get("fingerprint") == fingerprint(notebook):
+            return record, cache.get_cache_bundle(record.pk).nb
+    except (KeyError, nbformat.reader.NotJSONError):
+        pass  # interrupted while the result was stored
+    NbCacheRecord.remove_record(record.pk, cache.db)
+    shutil.rmtree(cache.path / "executed" / record.hashkey, ignore_errors=True)
+    return None
+
+
+def execute(name, notebook, say=print):
+    """Run a notebook in a fresh kernel and an empty folder; return seconds and modules loaded.
+
+    Raises
+    ------
+    LectureError
+        If a cell fails, takes too long or writes to stderr.
+    """
+    code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=TIMEOUT,
+            kernel_name="python3",
+            record_timing=False,  # times would enter the cache's key
+            resources={"metadata": {"path": folder}},
+        )
+        # The kernel imports the package that the fingerprint describes, installed or not.
+        path = os.pathsep.join(filter(None, [str(book.ROOT), os.environ.get("PYTHONPATH")]))
+        with client.setup_kernel(env={**os.environ, "PYTHONPATH": path}):
+            for count, i in enumerate(code, 1):
+                began = time.perf_counter()
+                try:
+                    client.execute_cell(notebook.cells[i], i, execution_count=count)
+                except Exception as error:
+                    raise LectureError(f"{name}, cell {count} of {len(code)}: {error}") from error
+                say(f"  {name}: cell {count}/{len(code)}  {time.perf_counter() - began:6.1f} s")
+                for output in notebook.cells[i].outputs:
+                    if output.get("name") == "stderr":
+                        raise LectureError(f"{name}, cell {count}: stderr: {output['text']}")
+            seconds = time.perf_counter() - start
+            probe = nbformat.v4.new_code_cell(
+                f"import sys; print(*[m for m in {HEAVY!r} if m in sys.modules])"
+            )
+            notebook.cells.append(probe)
+            client.execute_cell(probe, len(notebook.cells) - 1, store_history=False)
+            notebook.cells.pop()
+    return seconds, probe.outputs[0]["text"].split()
+
+
+def executed(path, say=print):
+    """Return the record and executed code cells of a lecture, from the cache if they are there."""
+    cache, notebook = open_cache(), read(path)
+    hit = cached(cache, notebook)
+    if hit:
+        say(f"{path.stem}: from the cache ({hit[0].data['execution_seconds']:.1f} s when it ran)")
+        return hit
+    say(f"{path.stem}: running at {scale()} scale")
+    mark = fingerprint(notebook)
+    seconds, heavy = execute(path.stem, notebook, say)
+    data = {"execution_seconds": seconds, "fingerprint": mark, "heavy": heavy}
+    bundle = CacheBundleIn(notebook, str(path), data=data)
+    record = cache.cache_notebook_bundle(bundle, overwrite=True)
+    say(f"{path.stem}: done in {seconds:.1f} s")
+    return record, notebook
+
+
+def judge_all(results):
+    """Write and return the judged claims of ``{lecture: (record, notebook)}``."""
+    claims = [
+        {**claim, "lecture": name, "seconds": round(record.data["execution_seconds"], 1)}
+        for name, (record, notebook) in results.items()
+        for claim in ledger.published(notebook)
+    ]
+    rows, unmatched = ledger.judge(claims, ledger.read_bands(), scale())
+    about = {"scale": scale(), "versions": versions()}
+    ledger.write(rows, unmatched, book.build_dir() / "claims.json", **about)
+    return rows, unmatched
+
+
+def main():
+    """Execute the lectures that are not in the cache, then judge every claim."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="lectures to run (default: all)")
+    names = parser.parse_args().names
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    paths = {path.stem: path for path in book.lectures()}
+    unknown = set(names) - set(paths)
+    if unknown:
+        sys.exit(f"no such lecture: {sorted(unknown)}; there are {sorted(paths)}")
+    chosen = names or list(paths)
+    results = {}
+    for name in chosen:
+        try:
+            results[name] = executed(paths[name], say=lambda line: print(line, flush=True))
+        except LectureError as error:
+            sys.exit(str(error))
+        except KeyboardInterrupt:
+            sys.exit("\nInterrupted. Lectures that ran to their end are kept.")
+    if names:
+        claims = [c for name in chosen for c in ledger.published(results[name][1])]
+        rows, _ = ledger.judge(
+            [{**c, "lecture": "this run"} for c in claims], ledger.read_bands(), scale()
+        )
+        print(*map(ledger.describe, rows), sep="\n")
+        return
+    rows, unmatched = judge_all(results)
+    wrong = [row for row in rows if row["verdict"] != "inside"]
+    print(*[*map(ledger.describe, wrong), *unmatched], sep="\n")
+    where = (book.build_dir() / "claims.json").relative_to(book.ROOT)
+    print(f"{len(rows)} claims, {len(wrong)} not inside their band: {where}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The ledger of the book's claims: read the bands, collect what was published, judge."""
+
+import json
+import math
+
+import yaml
+
+from marketsai_lite.claims import CLAIM, PREFIX
+from tools.book import ROOT
+
+BANDS = ROOT / "book" / "claims.yml"
+SCALES = ("smoke", "lecture", "gpu")
+
+
+def read_bands(path=BANDS):
+    """Return ``{name: entry}`` of the claims file after checking every entry.
+
+    Raises
+    ------
+    ValueError
+        If an entry lacks a reference, a source, a reason or the bands of two scales, or if a band
+        is not a pair of numbers in order.
+    """
+    entries = yaml.safe_load(path.read_text()) or {}
+    for name, entry in entries.items():
+        keys = set(entry) if isinstance(entry, dict) else set()
+        wanted = {"reference", "source", "why", "smoke", "lecture"}
+        if not wanted <= keys or not keys <= wanted | {"gpu"}:
+            raise ValueError(f"{name}: must have the keys {sorted(wanted)} and may have gpu")
+        for scale in keys & set(SCALES):
+            band = entry[scale]
+            if not isinstance(band, list) or len(band) != 2 or not all(_number(b) for b in band):
+                raise ValueError(f"{name}.{scale} = {band!r}: must be [lo, hi], two numbers")
+            if band[0] > band[1]:
+                raise ValueError(f"{name}.{scale} = {band!r}: lo must not exceed hi")
+        if not all(isinstance(entry[k], str) and entry[k].strip() for k in ("source", "why")):
+            raise ValueError(f"{name}: source and why must be words")
+        if not (_number(entry["reference"]) or isinstance(entry["reference"], str)):
+            raise ValueError(f"{name}.reference = {entry['reference']!r}: must be number or words")
+    return entries
+
+
+def _number(x):
+    return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+
+
+def published(notebook):
+    """Return the claims that an executed notebook published, in order."""
+    key = PREFIX + CLAIM
+    return [
+        output["data"][key]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if key in output.get("data", {})
+    ]
+
+
+def judge(claims, bands, scale):
+    """Judge published claims against their bands.
+
+    Parameters
+    ----------
+    claims : list of dict
+        As published, with ``lecture`` and ``seconds`` added.
+    bands : dict
+        As `read_bands` returns.
+    scale : str
+        One of `SCALES`; ``gpu`` falls back on the band of ``lecture``.
+
+    Returns
+    -------
+    rows : list of dict
+        One per claim: the claim with reference, source, why, allowed band, scale and verdict,
+        which is ``"inside"``, ``"outside"`` or ``"no band"``.
+    unmatched : list of str
+        Sentences on claims without a band, bands without a claim and names published twice.
+    """
+    rows, problems, seen = [], [], {}
+    for claim in claims:
+        name = claim["name"]
+        entry = bands.get(name)
+        if name in seen:
+            problems.append(f"{name} is published twice, in {seen[name]} and {claim['lecture']}")
+        seen[name] = claim["lecture"]
+        row = {**claim, "scale": scale}
+        if entry is None:
+            problems.append(f"{name} ({claim['lecture']}) has no band in claims.yml")
+            row["verdict"] = "no band"
+        else:
+            lo, hi = entry.get(scale, entry["lecture"])
+            row.update({k: entry[k] for k in ("reference", "source", "why")})
+            row["allowed"] = [lo, hi]
+            row["verdict"] = "inside" if lo <= claim["value"] <= hi else "outside"
+        rows.append(row)
+    problems += [f"{name} is published by no lecture" for name in bands if name not in seen]
+    return rows, problems
+
+
+def describe(row):
+    """Return one line on a judged claim."""
+    allowed = row.get("allowed", "none")
+    return f"{row['verdict']:8} {row['name']} = {row['text']} ({row['lecture']}; band {allowed})"
+
+
+def write(rows, unmatched, path, **about):
+    """Write the judged claims as JSON, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    document = {**about, "unmatched": unmatched, "claims": rows}
+    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    part.replace(path)
