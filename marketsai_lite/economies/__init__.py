@@ -1,0 +1,1 @@
+"""The economies of the book, one file per model."""

@@ -1,0 +1,96 @@
+r"""The monopolist with logit demand, a cost of changing its price, and demand that moves.
+
+A consumer buys the good with probability
+
+.. math:: q(p, a_0) = \frac{e^{(a - p)/\mu}}{e^{(a - p)/\mu} + e^{a_0/\mu}},
+
+where :math:`a_0`, the value of buying elsewhere, follows a Markov chain.  Profit is
+
+.. math:: \pi_t = (p_t - c)\, q(p_t, a_{0,t}) - \kappa (p_t - p_{t-1})^2 .
+
+With :math:`\kappa = 0` and a constant :math:`a_0` nothing links the periods: the static monopolist
+whose price has a closed form (`marketsai_lite.solutions.logit_pricing`).  Demand is the logit
+duopoly's of Calvano et al. (2020), with one firm.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketsai_lite.economy import Exogenous, Grid, constant, index, like, namespace
+
+
+@dataclass(frozen=True, eq=False)
+class LogitMonopolist:
+    """The dynamic monopolist of the first chapter.
+
+    State: last period's price.  Action: this period's price, from a grid.
+    """
+
+    a: float = 2.0  # quality of the good
+    c: float = 1.0  # marginal cost
+    μ: float = 0.25  # taste dispersion: how little consumers react to the price
+    κ: float = 1.0  # cost of changing the price
+    β: float = 0.95  # discount factor
+    prices: np.ndarray = field(default_factory=lambda: np.linspace(1.0, 2.5, 15))
+    outside: Exogenous = field(
+        default_factory=lambda: Exogenous(
+            np.array([[-0.25], [0.25]]), np.array([[0.9, 0.1], [0.1, 0.9]])
+        )
+    )  # a0, the value of the outside good
+
+    agents = ("monopolist",)
+    state = ("last price",)
+
+    def __post_init__(self):
+        prices = np.array(self.prices, dtype=float)
+        for name, ok, right in (
+            ("a", np.isfinite(self.a), "finite"),
+            ("c", np.isfinite(self.c), "finite"),
+            ("μ", 0 < self.μ < np.inf, "positive"),
+            ("κ", 0 <= self.κ < np.inf, "non-negative"),
+            ("β", 0 <= self.β < 1, "in [0, 1)"),
+            ("prices", prices.ndim == 1 and prices.size and np.isfinite(prices).all(), "a grid"),
+        ):
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        object.__setattr__(self, "prices", prices)
+
+    @property
+    def exo(self):
+        return self.outside
+
+    @property
+    def actions(self):
+        return (Grid(self.prices[:, None]),)
+
+    def initial(self, u):
+        return like(self.prices, u)[index(u, len(self.prices))]
+
+    def step(self, x, z, a):
+        p = a[..., 0, :]
+        profit = (p - self.c) * self.demand(p, z) - self.κ * (p - x) ** 2
+        return p, profit
+
+    def observe(self, x, z):
+        return namespace(x).concatenate([x, z], -1)[..., None, :]
+
+    def accounts(self, x, z, a):
+        p = a[..., 0, :]
+        q = self.demand(p, z)
+        return {
+            "price": p[..., 0],
+            "quantity": q[..., 0],
+            "revenue": (p * q)[..., 0],
+            "production cost": (self.c * q)[..., 0],
+            "adjustment cost": (self.κ * (p - x) ** 2)[..., 0],
+        }
+
+    def demand(self, p, a0):
+        """Probability of a sale at price `p` when the outside good is worth `a0`."""
+        return 1.0 / (1.0 + namespace(p).exp((a0 - self.a + p) / self.μ))
+
+
+def static_monopolist(a0=0.0, **parameters):
+    """The monopolist of one period, repeated: no adjustment cost, constant demand."""
+    return LogitMonopolist(κ=0.0, outside=constant(a0), **parameters)

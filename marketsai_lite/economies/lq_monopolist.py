@@ -1,0 +1,86 @@
+r"""The monopolist with linear demand and quadratic adjustment costs.
+
+Inverse demand is :math:`p_t = a_0 - a_1 q_t + d_t` with :math:`d_{t+1} = \rho d_t + \sigma
+\varepsilon_{t+1}`, and profit
+
+.. math:: \pi_t = (p_t - c)\, q_t - \gamma (q_{t+1} - q_t)^2 .
+
+Today's output was chosen yesterday; the action is tomorrow's.  The solution is linear
+(`marketsai_lite.solutions.lq_monopolist`), and Rouwenhorst's chain has exactly the conditional
+mean and variance of the AR(1), so the closed form holds for the discretized shock too.  This is
+the monopolist of Sargent (1987, ch. XIV) as in QuantEcon's lecture on linear-quadratic control.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketsai_lite.economy import Box, Exogenous, ar1, namespace
+
+
+@dataclass(frozen=True, eq=False)
+class LQMonopolist:
+    """The linear-quadratic monopolist.
+
+    State: output q.  Action: next period's output q'.
+    """
+
+    a0: float = 5.0  # demand intercept
+    a1: float = 0.5  # demand slope
+    c: float = 2.0  # marginal cost
+    γ: float = 1.0  # adjustment cost
+    ρ: float = 0.9  # persistence of demand
+    σ: float = 0.15  # standard deviation of the demand innovation
+    β: float = 0.95  # discount factor
+    nd: int = 5  # states of the demand chain
+    low: float = 2.0  # least output
+    high: float = 4.0  # largest output
+    exo: Exogenous = field(init=False)  # demand, by Rouwenhorst
+
+    agents = ("monopolist",)
+    state = ("output",)
+
+    def __post_init__(self):
+        for name, ok, right in (
+            ("a0", np.isfinite(self.a0), "finite"),
+            ("a1", 0 < self.a1 < np.inf, "positive"),
+            ("c", np.isfinite(self.c), "finite"),
+            ("γ", 0 < self.γ < np.inf, "positive"),
+            ("ρ", -1 < self.ρ < 1, "in (-1, 1)"),
+            ("σ", 0 <= self.σ < np.inf, "non-negative"),
+            ("β", 0 <= self.β < 1, "in [0, 1)"),
+            ("nd", self.nd >= 2, "at least 2"),
+            ("high", self.low < self.high < np.inf, "above low"),
+        ):
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        object.__setattr__(self, "exo", ar1(self.nd, self.ρ, self.σ))
+
+    @property
+    def actions(self):
+        return (Box(np.array([self.low]), np.array([self.high])),)
+
+    def initial(self, u):
+        return self.low + u * (self.high - self.low)
+
+    def step(self, x, z, a):
+        q1 = a[..., 0, :]
+        profit = (self.price(x, z) - self.c) * x - self.γ * (q1 - x) ** 2
+        return q1, profit
+
+    def observe(self, x, z):
+        return namespace(x).concatenate([x, z], -1)[..., None, :]
+
+    def accounts(self, x, z, a):
+        p, q1 = self.price(x, z), a[..., 0, :]
+        return {
+            "price": p[..., 0],
+            "quantity": x[..., 0],
+            "revenue": (p * x)[..., 0],
+            "production cost": (self.c * x)[..., 0],
+            "adjustment cost": (self.γ * (q1 - x) ** 2)[..., 0],
+        }
+
+    def price(self, q, d):
+        """Inverse demand."""
+        return self.a0 - self.a1 * q + d

@@ -1,0 +1,1 @@
+"""What agents are scored against: closed forms and exact solutions."""

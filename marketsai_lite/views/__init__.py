@@ -1,0 +1,1 @@
+"""One economy, three views: a table, an environment, a batch of tensors."""

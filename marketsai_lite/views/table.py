@@ -1,0 +1,195 @@
+"""An economy as a table: the Markov decision process that the tabular solvers read."""
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from marketsai_lite.economy import Grid
+from marketsai_lite.tabular.games import MarkovGame
+from marketsai_lite.tabular.mdp import MDP
+
+
+class Table(NamedTuple):
+    """A tabulated economy: state s = ix nz + iz is row s of `x` and `z`."""
+
+    mdp: MDP
+    x: np.ndarray  # (S, dx) endogenous states
+    z: np.ndarray  # (S, dz) shocks
+    a: np.ndarray  # (A, da) actions
+
+
+def tabulate(economy, *grids, actions=None):
+    """Turn a one-agent economy into arrays on a grid.
+
+    A next state between grid points becomes a lottery over the corners of its cell, with the
+    weights of multilinear interpolation: the solved table is linear interpolation of the value,
+    and the chain that a learner samples has the exact conditional mean.
+
+    Parameters
+    ----------
+    economy : Economy
+        With one agent.
+    *grids : array_like (m,)
+        One increasing grid for each of the dx state variables.
+    actions : array_like (A, da) or (A,), optional
+        The actions of the table; needed when the economy's are a `Box`.
+
+    Returns
+    -------
+    Table
+        The `MDP` and the states and actions that its rows stand for.  A choice whose reward is
+        minus infinity (as consumption of zero under log utility) is marked as not feasible.
+
+    Raises
+    ------
+    ValueError
+        If there are several agents or no state, a grid is not increasing, an action is
+        outside the economy's set, or a feasible choice leads off the grid (clipping there would be
+        a subsidy: it hands out what the floor forbids to lose).
+    """
+    if len(economy.agents) != 1:
+        raise ValueError(f"agents={economy.agents}: must be one; use tabulate_game for several")
+    a = _actions(economy.actions[0], actions)
+    x, z, P, r, index, weight = _rows(economy, grids, a[:, None])
+    feasible = r[..., 0] != -np.inf
+    mdp = MDP(
+        np.where(feasible, r[..., 0], 0.0),
+        index,
+        weight,
+        P,
+        economy.β,
+        None if feasible.all() else feasible,
+    )
+    return Table(mdp, x, z, a)
+
+
+class GameTable(NamedTuple):
+    """A tabulated Markov game: state s = ix nz + iz is row s of `x` and `z`."""
+
+    game: MarkovGame
+    x: np.ndarray  # (S, dx) endogenous states
+    z: np.ndarray  # (S, dz) shocks
+    a: tuple[np.ndarray, ...]  # (m_i, da) actions of each agent
+
+
+def tabulate_game(economy, *grids, actions=None):
+    """Turn an economy of several agents into arrays on a grid, as `tabulate` does for one.
+
+    Parameters
+    ----------
+    economy : Economy
+        Any; the states of the table say where all chains stand, the agents' own included.
+    *grids : array_like (m,)
+        One increasing grid for each of the dx state variables.
+    actions : sequence of array_like (m_i, da) or (m_i,), optional
+        The actions of each agent; needed for those whose own are a `Box`.
+
+    Returns
+    -------
+    GameTable
+        The `MarkovGame`, and the states and actions that its rows stand for.
+
+    Raises
+    ------
+    ValueError
+        As `tabulate`; rewards must be finite for every joint action.
+    """
+    n = len(economy.agents)
+    actions = (None,) * n if actions is None else actions
+    if len(actions) != n:
+        raise ValueError(f"actions: {len(actions)} given: must be one array for each of {n} agents")
+    a = tuple(_actions(*pair) for pair in zip(economy.actions, actions, strict=True))
+    joint = np.stack([np.stack(profile) for profile in product(*a)])
+    x, z, P, r, index, weight = _rows(economy, grids, joint)
+    shape = tuple(len(a_i) for a_i in a)
+    game = MarkovGame(np.moveaxis(r, -1, 0), index, weight, P, economy.β, shape)
+    return GameTable(game, x, z, a)
+
+
+def _rows(economy, grids, a):
+    """Step from every node under each joint action `a` (M, n, da).
+
+    Returns states x (S, dx), shocks z (S, dz), the transition of the shocks (nz, nz), rewards
+    (S, M, n) and the lottery of `lottery`.  Own shocks follow the aggregate ones in z, and each
+    combination of states of all the chains is one exogenous state.
+    """
+    if not economy.state:
+        raise ValueError(f"{type(economy).__name__}: a table needs a state")
+    if len(grids) != len(economy.state):
+        raise ValueError(f"grids: {len(grids)} given: must be one for each of {economy.state}")
+    grids = tuple(_grid(name, grid) for name, grid in zip(economy.state, grids, strict=True))
+    nodes = np.stack(np.meshgrid(*grids, indexing="ij"), -1).reshape(-1, len(grids))
+    exo, (i, P) = economy.exo, economy.exo.joint()
+    x, i = np.repeat(nodes, len(i), 0), np.tile(i, (len(nodes), 1))
+    shape = (len(x), len(a))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x1, r = economy.step(
+            np.broadcast_to(x[:, None], (*shape, x.shape[1])),
+            exo.shocks(np.broadcast_to(i[:, None], (*shape, i.shape[1]))),
+            np.broadcast_to(a, (*shape, *a.shape[1:])),
+        )
+    feasible = (r != -np.inf).all(-1)
+    z = exo.shocks(i)
+    z = np.concatenate([z[0], z[1].reshape(len(i), -1)], 1) if exo.n else z
+    return x, z, P, r, *lottery(x1, grids, feasible)
+
+
+def lottery(x, grids, feasible):
+    """Points (S, A, dx) to corners of their grid cells, (S, A, K), and weights.
+
+    The weights are None when every feasible point is a grid point; then K = 1.
+    """
+    cells, shares = [], []
+    for k, grid in enumerate(grids):
+        v = np.where(feasible, x[..., k], grid[0])
+        slack = 1e-9 * max(grid[-1] - grid[0], 1.0)
+        if not ((v >= grid[0] - slack) & (v <= grid[-1] + slack)).all():
+            worst = v.min() if v.min() < grid[0] - slack else v.max()
+            raise ValueError(
+                f"grids[{k}]: a choice leads to {worst}: must stay in [{grid[0]}, {grid[-1]}]"
+            )
+        cell = np.clip(np.searchsorted(grid, v, side="right") - 1, 0, max(len(grid) - 2, 0))
+        width = grid[cell + 1] - grid[cell] if len(grid) > 1 else 1.0
+        share = np.clip((v - grid[cell]) / width, 0.0, 1.0)
+        share = np.where(share < 1e-9, 0.0, np.where(share > 1 - 1e-9, 1.0, share))
+        cells.append(cell)
+        shares.append(share)
+    shape = tuple(len(g) for g in grids)
+    if all(((s == 0) | (s == 1)).all() for s in shares):
+        at = tuple(c + s.astype(int) for c, s in zip(cells, shares, strict=True))
+        return np.ravel_multi_index(at, shape)[..., None], None
+    index, weight = [], []
+    for corner in product((0, 1), repeat=len(grids)):
+        w = np.prod([s if up else 1 - s for s, up in zip(shares, corner, strict=True)], 0)
+        at = tuple(np.minimum(c + up, m - 1) for c, up, m in zip(cells, corner, shape, strict=True))
+        index.append(np.ravel_multi_index(at, shape))
+        weight.append(w)
+    return np.stack(index, -1), np.stack(weight, -1)
+
+
+def _grid(name, grid):
+    grid = np.array(grid, dtype=float)
+    if grid.ndim != 1 or not grid.size or not np.isfinite(grid).all() or (np.diff(grid) <= 0).any():
+        raise ValueError(f"grid of {name!r}={grid!r}: must be non-empty, finite and increasing")
+    return grid
+
+
+def _actions(allowed, actions):
+    if actions is None:
+        if not isinstance(allowed, Grid):
+            raise ValueError("actions=None: must be given, since the economy's are continuous")
+        return allowed.values
+    a = np.array(actions, dtype=float)
+    a = a[:, None] if a.ndim == 1 else a
+    if a.ndim != 2 or a.size == 0 or not np.isfinite(a).all():
+        raise ValueError(f"actions={a!r}: must be a non-empty finite array (A, da)")
+    if isinstance(allowed, Grid):
+        inside = (a[:, None] == allowed.values).all(-1).any(1)
+        right = "rows of the economy's grid"
+    else:
+        inside = ((a >= allowed.low) & (a <= allowed.high)).all(1)
+        right = f"between {allowed.low} and {allowed.high}"
+    if not inside.all():
+        raise ValueError(f"actions={a[~inside][0]!r}: must be {right}")
+    return a
