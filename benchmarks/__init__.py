@@ -1,0 +1,1 @@
+"""Speed measured as ratios, each between runs that take turns: ``python -m benchmarks``."""

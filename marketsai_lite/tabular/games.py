@@ -1,0 +1,172 @@
+"""Markov games as arrays: the value of a joint policy and what a deviation would add.
+
+Fix what the others do and a Markov game is a Markov decision problem for the one who is left
+(`induced`).  Solving it gives the best response exactly, and the gap between its value and the
+value of what the agent does measures the distance to a Markov-perfect equilibrium: it is zero in
+every state, for every agent, there and nowhere else.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from marketsai_lite.tabular.evaluate import policy_value
+from marketsai_lite.tabular.mdp import MDP
+from marketsai_lite.tabular.solve import policy_iteration
+
+
+@dataclass(frozen=True, eq=False)
+class MarkovGame:
+    """A finite Markov game with discounting; states and lotteries as in `MDP`.
+
+    Joint actions are numbered row by row: the last agent's action moves fastest.
+
+    Parameters
+    ----------
+    r : (n, S, M)
+        Rewards of each agent, finite.
+    index : (S, M, K)
+        Endogenous nodes a joint action may lead to.
+    weight : (S, M, K) or None
+        Their probabilities; None when K = 1.
+    P : (nz, nz)
+        Transition matrix of the exogenous chain.
+    β : float
+        Common discount factor, in [0, 1).
+    shape : tuple of int
+        Number of actions of each agent; M is their product.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside what is stated above.
+    """
+
+    r: np.ndarray
+    index: np.ndarray
+    weight: np.ndarray | None
+    P: np.ndarray
+    β: float
+    shape: tuple[int, ...]
+
+    def __post_init__(self):
+        r = np.ascontiguousarray(self.r, dtype=float)
+        shape = tuple(int(m) for m in self.shape)
+        if r.ndim != 3 or r.shape[0] != len(shape) or r.shape[2] != np.prod(shape):
+            raise ValueError(
+                f"shape={shape}: must have one entry for each of the n agents of r (n, S, M), with "
+                f"product M; r has shape {r.shape}"
+            )
+        problems = [MDP(r_i, self.index, self.weight, self.P, self.β) for r_i in r]
+        object.__setattr__(self, "r", r)
+        object.__setattr__(self, "shape", shape)
+        for name in ("index", "weight", "P", "β"):
+            object.__setattr__(self, name, getattr(problems[0], name))
+
+    @property
+    def n(self) -> int:
+        """Number of agents."""
+        return len(self.shape)
+
+
+class BestResponse(NamedTuple):
+    """An agent's exact best response to the others' policies."""
+
+    σ: np.ndarray  # (S,) action in each state
+    v: np.ndarray  # (S,) its value
+    gap: np.ndarray  # (S,) what it adds to the value of the agent's own policy, >= 0
+
+
+def induced(game, policies, agent):
+    """Return the decision problem of `agent` when the others follow `policies`.
+
+    Parameters
+    ----------
+    game : MarkovGame
+    policies : sequence of (S,) int or (S, m_i) float
+        Of every agent, its own included (and not used): an action, or probabilities, in each
+        state.
+    agent : int
+        Whose problem.
+
+    Returns
+    -------
+    MDP
+        With the agent's m_i actions.
+
+    Raises
+    ------
+    ValueError
+        If a policy has the wrong shape, an action is out of range, or probabilities do not sum to
+        one.
+    """
+    if not 0 <= agent < game.n:
+        raise ValueError(f"agent={agent}: must be in 0, ..., {game.n - 1}")
+    S, m = game.r.shape[1], game.shape[agent]
+    mixed = _mixed(game, policies)
+    mixed[agent] = np.ones((S, m))
+    weight = mixed[0]
+    for π in mixed[1:]:
+        weight = (weight[:, :, None] * π[:, None]).reshape(S, -1)
+    order = np.moveaxis(np.arange(weight.shape[1]).reshape(game.shape), agent, 0).reshape(m, -1)
+    played = weight[:, order]  # (S, m_i, others): probability of the others' actions
+    r = (played * game.r[agent][:, order]).sum(-1)
+    lottery = played[..., None] * (1.0 if game.weight is None else game.weight[:, order])
+    K = lottery.shape[2] * game.index.shape[2]
+    lottery = np.broadcast_to(lottery, (*played.shape, game.index.shape[2])).reshape(S, m, K)
+    index = game.index[:, order].reshape(S, m, K)
+    used = (lottery > 0).sum(-1).max()  # a pure policy uses K corners, not K times all actions
+    keep = np.argsort(lottery <= 0, axis=-1, kind="stable")[..., :used]
+    lottery = np.take_along_axis(lottery, keep, -1)
+    index = np.take_along_axis(index, keep, -1)
+    return MDP(r, index, None if used == 1 else lottery, game.P, game.β)
+
+
+def best_response(game, policies, agent):
+    """Solve for the exact best response of `agent` to the others' policies, and its gain.
+
+    Parameters
+    ----------
+    game, policies, agent
+        As in `induced`.
+
+    Returns
+    -------
+    BestResponse
+        Policy, value and gain in every state.
+    """
+    mdp = induced(game, policies, agent)
+    best = policy_iteration(mdp)
+    own = policy_value(_mixed(game, policies)[agent], mdp)
+    return BestResponse(best.σ, best.v, best.v - own)
+
+
+def exploitability(game, policies):
+    """Return the largest gain from a best response over states, for each agent (n,).
+
+    It is zero exactly at a Markov-perfect equilibrium.
+    """
+    return np.array([best_response(game, policies, i).gap.max() for i in range(game.n)])
+
+
+def _mixed(game, policies):
+    """Probabilities (S, m_i) of every policy."""
+    S = game.r.shape[1]
+    if len(policies) != game.n:
+        raise ValueError(
+            f"policies: {len(policies)} given: must be one for each of {game.n} agents"
+        )
+    mixed = []
+    for i, (π, m) in enumerate(zip(policies, game.shape, strict=True)):
+        π = np.asarray(π)
+        if π.shape == (S,) and np.issubdtype(π.dtype, np.integer):
+            if π.min() < 0 or π.max() >= m:
+                raise ValueError(f"policies[{i}]: actions must be in 0, ..., {m - 1}")
+            π = np.eye(m)[π]
+        if π.shape != (S, m):
+            raise ValueError(f"policies[{i}]: shape {π.shape}: must be ({S},) int or ({S}, {m})")
+        if not (π >= 0).all() or np.abs(π.sum(1) - 1).max() > 1e-8:
+            raise ValueError(f"policies[{i}]: rows must be probabilities that sum to one")
+        mixed.append(np.array(π, dtype=float))
+    return mixed

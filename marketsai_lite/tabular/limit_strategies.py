@@ -1,0 +1,237 @@
+r"""What learned strategies of a repeated game do, and how far they are from equilibrium.
+
+A strategy profile σ (n, S) gives each agent's action in each state; states and joint actions are
+numbered as in `repeated_games`. Payoffs have shape (n, m, ..., m). Since play is deterministic,
+values are sums along a path of states, computed exactly by doubling its length.
+
+Two tests ask whether an agent could do better while its rivals keep their strategies, and they
+differ:
+
+* *one deviation*: it deviates once and then returns to its own strategy (`action_values`,
+  `deviation_gap`; the test of Calvano et al. 2020);
+* *best response*: it may play anything for ever after (`best_response`, `equilibrium_gap`).
+
+A strategy is a best response in every state if and only if no single deviation pays in any state;
+on the path alone the second test is stricter.
+
+References
+----------
+Calvano, E., G. Calzolari, V. Denicolò and S. Pastorello (2020): Artificial intelligence,
+algorithmic pricing, and collusion, American Economic Review 110(10).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Response(NamedTuple):
+    """Paths after a deviation from each of the L states of a cycle."""
+
+    actions: np.ndarray  # (L, periods, n) int
+    payoffs: np.ndarray  # (L, periods, n)
+
+
+def joint_actions(policy: np.ndarray, m: int) -> np.ndarray:
+    """Joint action that the profile plays in each state.
+
+    Parameters
+    ----------
+    policy : int ndarray, shape (n, S)
+    m : int
+        Actions of each agent.
+
+    Returns
+    -------
+    int64 ndarray, shape (S,)
+    """
+    n = len(policy)
+    return m ** np.arange(n - 1, -1, -1) @ np.asarray(policy, dtype=np.int64)
+
+
+def next_state(state: np.ndarray | int, joint: np.ndarray | int, S: int, M: int) -> np.ndarray:
+    """State that follows when `joint`, one of M joint actions, is played in `state`, one of S."""
+    return np.asarray(joint * (S // M) + state // M)
+
+
+def limit_cycle(policy: np.ndarray, state: int, m: int) -> np.ndarray:
+    """States that play from `state` visits for ever, in their order.
+
+    Parameters
+    ----------
+    policy : int ndarray, shape (n, S)
+    state : int
+    m : int
+
+    Returns
+    -------
+    int64 ndarray, shape (L,)
+        It begins with the first of these states that is reached.
+    """
+    n, S = policy.shape
+    follow = next_state(np.arange(S), joint_actions(policy, m), S, m**n)
+    path: dict[int, int] = {}
+    while state not in path:
+        path[state] = len(path)
+        state = int(follow[state])
+    return np.array(list(path)[path[state] :])
+
+
+def cycle_payoffs(policy: np.ndarray, state: int, payoffs: np.ndarray) -> np.ndarray:
+    """Each agent's average payoff on the limit cycle, shape (n,)."""
+    n, m = payoffs.shape[:2]
+    cycle = limit_cycle(policy, state, m)
+    return payoffs.reshape(n, -1)[:, joint_actions(policy[:, cycle], m)].mean(axis=1)
+
+
+def profit_gain(profits: np.ndarray, nash: np.ndarray, monopoly: np.ndarray) -> np.ndarray:
+    """Average profit gain Δ: 0 at the static Nash equilibrium, 1 at joint monopoly.
+
+    It is the ratio of averages over firms; an average of the firms' own ratios has no meaning when
+    firms differ, since a firm may gain little or nothing from joint monopoly.
+
+    Parameters
+    ----------
+    profits : ndarray, shape (..., n)
+    nash, monopoly : ndarrays, shape (n,)
+    """
+    floor, top = np.mean(nash), np.mean(monopoly)
+    return (np.mean(profits, axis=-1) - floor) / (top - floor)
+
+
+def impulse_response(
+    policy: np.ndarray,
+    cycle: np.ndarray,
+    payoffs: np.ndarray,
+    agent: int,
+    *,
+    deviation: int | None = None,
+    periods: int = 15,
+) -> Response:
+    """Actions and payoffs when one agent deviates for one period, from each state of a cycle.
+
+    Parameters
+    ----------
+    policy : int ndarray, shape (n, S)
+    cycle : int ndarray, shape (L,)
+        States in which the deviation takes place, in period 0 of the paths.
+    payoffs : ndarray, shape (n, m, ..., m)
+    agent : int
+    deviation : int, optional
+        The agent's action in period 0; by default its static best response to the rivals.
+    periods : int
+    """
+    n, m = payoffs.shape[:2]
+    S, M = policy.shape[1], m**n
+    joint, stride = joint_actions(policy, m), m ** (n - 1 - agent)
+    s = np.asarray(cycle)
+    if deviation is None:
+        reward, _ = _options(policy, payoffs, agent)
+        action = reward[s].argmax(axis=1)
+    else:
+        action = np.full(len(s), deviation)
+    played = joint[s] + (action - policy[agent, s]) * stride
+    path = []
+    for _ in range(periods):
+        path.append(played)
+        s = next_state(s, played, S, M)
+        played = joint[s]
+    joints = np.stack(path, axis=1)
+    actions = np.stack(np.unravel_index(joints, (m,) * n), axis=-1)
+    return Response(actions, np.moveaxis(payoffs.reshape(n, -1)[:, joints], 0, -1))
+
+
+def values(policy: np.ndarray, payoffs: np.ndarray, δ: float) -> np.ndarray:
+    """Discounted payoffs Σ δ^t π_i of the profile from each state, shape (n, S)."""
+    n, m = payoffs.shape[:2]
+    S = policy.shape[1]
+    joint = joint_actions(policy, m)
+    follow = next_state(np.arange(S), joint, S, m**n)
+    return _discounted(payoffs.reshape(n, -1)[:, joint], follow, δ)
+
+
+def action_values(policy: np.ndarray, payoffs: np.ndarray, δ: float) -> np.ndarray:
+    """Value of each action of each agent that then returns to its own strategy, shape (n, S, m)."""
+    V = values(policy, payoffs, δ)
+    out = []
+    for i in range(len(policy)):
+        reward, follow = _options(policy, payoffs, i)
+        out.append(reward + δ * V[i, follow])
+    return np.array(out)
+
+
+def best_response(
+    policy: np.ndarray, payoffs: np.ndarray, δ: float, agent: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve one agent's decision problem against rivals who keep their strategies.
+
+    Policy iteration, which ends after finitely many steps with the exact solution; it starts from
+    the agent's own strategy and changes an action only for a better one.
+
+    Parameters
+    ----------
+    policy : int ndarray, shape (n, S)
+    payoffs : ndarray, shape (n, m, ..., m)
+    δ : float in [0, 1)
+    agent : int
+
+    Returns
+    -------
+    value : ndarray, shape (S,)
+    action : int64 ndarray, shape (S,)
+    """
+    reward, follow = _options(policy, payoffs, agent)
+    states = np.arange(len(reward))
+    action = np.asarray(policy[agent], dtype=np.int64)
+    slack = 1e-12 * np.abs(reward).max() / (1 - δ)
+    while True:
+        value = _discounted(reward[states, action], follow[states, action], δ)
+        q = reward + δ * value[follow]
+        better = q.max(axis=1) > value + slack
+        if not better.any():
+            return value, action
+        action = np.where(better, q.argmax(axis=1), action)
+
+
+def deviation_gap(policy: np.ndarray, payoffs: np.ndarray, δ: float) -> np.ndarray:
+    """Share of the value that each agent loses by not deviating once, shape (n, S).
+
+    (max_a Q - V)/|max_a Q| with Q from `action_values`; 0 where no single deviation pays.
+    """
+    best = action_values(policy, payoffs, δ).max(axis=2)
+    return _share(best, values(policy, payoffs, δ))
+
+
+def equilibrium_gap(policy: np.ndarray, payoffs: np.ndarray, δ: float) -> np.ndarray:
+    """Share of the best response's value that each agent loses by its strategy, shape (n, S).
+
+    The profile is a subgame-perfect equilibrium if and only if the gap is 0 in every state; it is a
+    Nash equilibrium from a state if the gap is 0 there.
+    """
+    best = np.array([best_response(policy, payoffs, δ, i)[0] for i in range(len(policy))])
+    return _share(best, values(policy, payoffs, δ))
+
+
+def _share(best: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """(best - value)/|best|, and 0 where they differ by rounding."""
+    loss = np.maximum(best - value, 0)
+    scale = np.abs(best)
+    return np.where(loss > 1e-11 * scale, loss / np.where(scale > 0, scale, 1), 0)
+
+
+def _discounted(reward: np.ndarray, follow: np.ndarray, δ: float) -> np.ndarray:
+    """Σ_t δ^t reward along the path s, follow(s), ...: 2^j terms after j doublings."""
+    total, weight = reward, δ
+    while weight > 1e-18:
+        total = total + weight * total[..., follow]
+        follow, weight = follow[follow], weight * weight
+    return total
+
+
+def _options(policy: np.ndarray, payoffs: np.ndarray, agent: int) -> tuple[np.ndarray, np.ndarray]:
+    """Payoff and next state of each action of one agent against the others' strategies, (S, m)."""
+    n, m = payoffs.shape[:2]
+    S, M = policy.shape[1], m**n
+    own = np.arange(m) - np.asarray(policy[agent], dtype=np.int64)[:, None]
+    joint = joint_actions(policy, m)[:, None] + own * m ** (n - 1 - agent)
+    return payoffs[agent].ravel()[joint], next_state(np.arange(S)[:, None], joint, S, M)

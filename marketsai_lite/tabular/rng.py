@@ -1,0 +1,50 @@
+"""The generator of the compiled kernels: xoshiro256++, four words of state per session.
+
+A session owns its state, so its draws depend on its seed alone and never on the thread, or the
+order, in which sessions run. The state travels as four scalars, which a compiled loop keeps in
+registers.
+
+Numba's cache on disk notices changes of a kernel's own file only: after a change here, delete the
+package's __pycache__ folders.
+
+References
+----------
+Blackman, D. and S. Vigna (2021): Scrambled linear pseudorandom number generators, ACM TOMS 47(4).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+_17, _19, _23, _41, _45 = (np.uint64(k) for k in (17, 19, 23, 41, 45))
+
+
+def states(seeds: Sequence[int]) -> np.ndarray:
+    """Initial states of independent streams, one for each seed.
+
+    Parameters
+    ----------
+    seeds : sequence of N non-negative ints
+
+    Returns
+    -------
+    ndarray of uint64, shape (N, 4)
+    """
+    words = [np.random.SeedSequence(int(seed)).generate_state(4, np.uint64) for seed in seeds]
+    return np.array(words, dtype=np.uint64).reshape(-1, 4)
+
+
+@njit(cache=True)
+def xoshiro256pp(s0, s1, s2, s3):
+    """One step: the 64-bit draw and the four words of the next state."""
+    draw = s0 + s3
+    draw = ((draw << _23) | (draw >> _41)) + s0
+    t = s1 << _17
+    s2 ^= s0
+    s3 ^= s1
+    s1 ^= s2
+    s0 ^= s3
+    s2 ^= t
+    s3 = (s3 << _45) | (s3 >> _19)
+    return draw, s0, s1, s2, s3

@@ -1,0 +1,65 @@
+"""Schedules of step sizes and of exploration probabilities.
+
+A schedule is a function of a count n = 1, 2, ...: for a step size the number of visits to the pair
+(s, a), the current one included; for an exploration probability the number of the period.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+CONSTANT, HARMONIC, POWER, EXPONENTIAL = range(4)
+
+
+class Schedule(NamedTuple):
+    """A function of the count n that does not rise, called as ``schedule(n)``."""
+
+    kind: int
+    parameter: float
+
+    def __call__(self, n: ArrayLike) -> np.ndarray:
+        """Return the schedule at the counts n >= 1."""
+        n = np.asarray(n, dtype=np.float64)
+        if self.kind == CONSTANT:
+            return np.full_like(n, self.parameter)
+        if self.kind == HARMONIC:
+            return 1 / (1 + self.parameter * (n - 1))
+        if self.kind == POWER:
+            return n**-self.parameter
+        return np.exp(-self.parameter * (n - 1))
+
+
+def constant(level: float) -> Schedule:
+    """Return the schedule that is always ``level``, a number in [0, 1]."""
+    if not 0 <= level <= 1:
+        raise ValueError(f"level = {level}; permitted: [0, 1]")
+    return Schedule(CONSTANT, float(level))
+
+
+def harmonic(λ: float = 1.0) -> Schedule:
+    """Return 1 / (1 + λ (n - 1)), which is 1/n at λ = 1."""
+    return Schedule(HARMONIC, _positive("λ", λ))
+
+
+def power(ω: float) -> Schedule:
+    """Return 1 / n^ω; its sum diverges for ω <= 1, that of its squares converges for ω > 1/2."""
+    return Schedule(POWER, _positive("ω", ω))
+
+
+def rescaled(β: float) -> Schedule:
+    """Return 1 / (1 + (1 - β)(n - 1)), the linear step in the units of the contraction."""
+    if not 0 <= β < 1:
+        raise ValueError(f"β = {β}; permitted: [0, 1)")
+    return harmonic(1 - β)
+
+
+def exponential(λ: float) -> Schedule:
+    """Return exp(-λ (n - 1))."""
+    return Schedule(EXPONENTIAL, _positive("λ", λ))
+
+
+def _positive(name: str, value: float) -> float:
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} = {value}; permitted: (0, inf)")
+    return float(value)

@@ -1,0 +1,167 @@
+r"""Q-learning of two agents who move in turns.
+
+In period t one agent chooses an action; the other's, chosen in t-1, stands. The mover's state x is
+the other's standing action. When agent i moves again in t+2 and finds x' there, it has earned
+π_i(a, x) in t and π_i(a, x') in t+1, and it learns
+
+    Q_i(x, a) ← (1-α) Q_i(x, a) + α [π_i(a, x) + δ π_i(a, x') + δ² max_b Q_i(x', b)].
+
+Exploration, convergence, ties and random numbers are those of `repeated_games`, with one 64-bit
+word per period.
+
+References
+----------
+Klein, T. (2021): Autonomous algorithmic collusion: Q-learning under sequential pricing, RAND
+Journal of Economics 52(3).
+Maskin, E. and J. Tirole (1988): A theory of dynamic oligopoly, II, Econometrica 56(3).
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from marketsai_lite.tabular.repeated_games import warn
+from marketsai_lite.tabular.rng import states, xoshiro256pp
+
+_32 = np.uint64(32)
+
+
+class SequentialSessions(NamedTuple):
+    """Where N sessions ended."""
+
+    policy: np.ndarray  # (N, 2, m) int64, greedy action of each agent against the other's
+    actions: np.ndarray  # (N, 2) int64, the standing actions
+    mover: np.ndarray  # (N,) int64, whose turn is next
+    periods: np.ndarray  # (N,) int64
+    converged: np.ndarray  # (N,) bool
+
+
+def learn_sequential(
+    payoffs: np.ndarray,
+    seeds: Sequence[int],
+    *,
+    α: float,
+    β: float,
+    δ: float,
+    q0: float = 0.0,
+    window: int = 100_000,
+    max_periods: int = 1_000_000_000,
+    threads: int | None = None,
+) -> SequentialSessions:
+    """Run independent sessions of two agents who move in turns, one for each seed.
+
+    Parameters
+    ----------
+    payoffs : ndarray, shape (2, m, m)
+        π_i(a_1, a_2).
+    seeds : sequence of N non-negative ints
+    α : float in (0, 1]
+        Step size.
+    β : float >= 0
+        Exploration with probability exp(-β(t-1)).
+    δ : float in [0, 1)
+        Discount factor of one period.
+    q0 : float
+        Initial value of all entries.
+    window, max_periods, threads
+        As in `repeated_games.learn`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a session reaches `max_periods` before it converges.
+    """
+    π = np.asarray(payoffs, dtype=float)
+    for name, value, inside, permitted in (
+        ("payoffs.shape", π.shape, π.ndim == 3 and π.shape == (2, *2 * π.shape[2:]), "(2, m, m)"),
+        ("payoffs", "...", np.isfinite(π).all(), "finite numbers"),
+        ("seeds", seeds, len(seeds) > 0 and min(seeds) >= 0, "one or more integers >= 0"),
+        ("α", α, 0 < α <= 1, "(0, 1]"),
+        ("β", β, 0 <= β < math.inf, "[0, inf)"),
+        ("δ", δ, 0 <= δ < 1, "[0, 1)"),
+        ("q0", q0, math.isfinite(q0), "finite numbers"),
+        ("window", window, window >= 1, "1 or more"),
+        ("max_periods", max_periods, max_periods >= 1, "1 or more"),
+        ("threads", threads, threads is None or threads >= 1, "1 or more"),
+    ):
+        if not inside:
+            raise ValueError(f"{name} = {value}; permitted: {permitted}")
+    own = np.stack([π[0], π[1].T])  # [i, own action, the other's]
+    rng, decay = states(seeds), math.exp(-β)
+
+    def run(j: int):
+        return _session(own, α, decay, δ, q0, window, max_periods, rng[j])
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        ends = list(pool.map(run, range(len(seeds))))
+    result = SequentialSessions(*(np.array(column) for column in zip(*ends, strict=True)))
+    warn(result.converged, max_periods)
+    return result
+
+
+def sequential_cycle(policy: np.ndarray, actions: np.ndarray, mover: int) -> np.ndarray:
+    """Standing actions on the limit cycle of greedy play, one row per period.
+
+    Parameters
+    ----------
+    policy : int ndarray, shape (2, m)
+    actions : int ndarray, shape (2,)
+    mover : int
+
+    Returns
+    -------
+    int64 ndarray, shape (L, 2)
+    """
+    state = (int(actions[0]), int(actions[1]), int(mover))
+    path: dict[tuple[int, int, int], int] = {}
+    while state not in path:
+        path[state] = len(path)
+        pair, i = list(state[:2]), state[2]
+        pair[i] = int(policy[i, pair[1 - i]])
+        state = (pair[0], pair[1], 1 - i)
+    return np.array([s[:2] for s in list(path)[path[state] :]])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _session(own, α, decay, δ, q0, window, max_periods, rng):
+    """One session; `own` (2, m, m) has the agent's own action first."""
+    m = own.shape[1]
+    q = np.full((2, m, m), q0)  # [i, state, action]
+    policy = np.zeros((2, m), np.int64)
+    s0, s1, s2, s3 = rng
+    a = np.empty(2, np.int64)
+    for i in range(2):
+        draw, s0, s1, s2, s3 = xoshiro256pp(s0, s1, s2, s3)
+        a[i] = int(np.float64(draw >> _32) * (m / 2.0**32))
+    seen = a[::-1].copy()  # the state in which agent i last moved
+    cut = 2.0**32  # ε 2^32
+    stop = window
+    for t in range(1, max_periods + 1):
+        i = (t - 1) % 2
+        x = a[1 - i]
+        if t > 2:
+            y, b = seen[i], a[i]
+            target = own[i, b, y] + δ * own[i, b, x] + δ**2 * q[i, x, policy[i, x]]
+            q[i, y, b] = (1 - α) * q[i, y, b] + α * target
+            g = np.argmax(q[i, y])
+            if g != policy[i, y]:
+                policy[i, y] = g
+                stop = t + window - 1
+        draw, s0, s1, s2, s3 = xoshiro256pp(s0, s1, s2, s3)
+        u = np.float64(draw >> _32)
+        a[i] = min(int(u * (m / cut)), m - 1) if u < cut else policy[i, x]
+        seen[i] = x
+        cut *= decay
+        if t == stop:
+            return policy, a, 1 - i, t, True
+    return policy, a, max_periods % 2, max_periods, False

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketsai_lite.tabular.bellman import policy_bellman
+from marketsai_lite.tabular.evaluate import policy_value, transition, value_loss
+from marketsai_lite.tabular.mdp import from_dense
+from marketsai_lite.tabular.solve import policy_iteration
+from tests.tabular_problems import dense, mdps, random_mdp
+
+
+def policies(mdp, rng):
+    """A random pure and a random mixed policy."""
+    weights = rng.random(mdp.r.shape) * np.isfinite(mdp.r)
+    return weights.argmax(axis=1), weights / weights.sum(axis=1, keepdims=True)
+
+
+@given(mdps(), st.integers(0, 2**32))
+def test_the_value_solves_its_equation(mdp, seed):
+    for σ in policies(mdp, np.random.default_rng(seed)):
+        v = policy_value(σ, mdp)
+        np.testing.assert_allclose(policy_bellman(v, σ, mdp), v, rtol=0, atol=1e-10)
+
+
+@given(mdps(), st.integers(0, 2**32))
+def test_transitions_by_their_definition(mdp, seed):
+    pure, mixed = policies(mdp, np.random.default_rng(seed))
+    p = dense(mdp)
+    states = np.arange(mdp.n_states)
+    np.testing.assert_allclose(transition(pure, mdp).toarray(), p[states, pure], atol=1e-12)
+    expected = (mixed[:, :, None] * p).sum(axis=1)
+    np.testing.assert_allclose(transition(mixed, mdp).toarray(), expected, atol=1e-12)
+
+
+def test_the_value_is_that_of_simulated_sums():
+    """Two states: stay with probability 0.7 and earn 1 in the first one only."""
+    p = np.array([[[0.7, 0.3]], [[0.3, 0.7]]])
+    mdp = from_dense([[1.0], [0.0]], p, β=0.5)
+    sums, distribution = np.zeros(2), np.eye(2)
+    for t in range(60):
+        sums += 0.5**t * distribution @ [1, 0]
+        distribution = distribution @ p[:, 0]
+    np.testing.assert_allclose(policy_value([0, 0], mdp), sums, rtol=0, atol=1e-14)
+
+
+def test_value_loss():
+    mdp = random_mdp(np.random.default_rng(0), 4, 2, 3, 2)
+    best = policy_iteration(mdp)
+    assert value_loss(best.σ, mdp, best.v) == pytest.approx(0, abs=1e-14)
+    worst = mdp.r.argmin(axis=1)
+    shortfall = best.v - policy_value(worst, mdp)
+    assert value_loss(worst, mdp, best.v) == pytest.approx(shortfall.sum() / abs(best.v.sum()))
+    weights = np.eye(8)[3]
+    assert value_loss(worst, mdp, best.v, weights) == pytest.approx(shortfall[3] / abs(best.v[3]))
+
+
+def test_the_loss_of_a_negative_value_is_positive():
+    mdp = random_mdp(np.random.default_rng(0), 4, 2, 3, 2)
+    poor = type(mdp)(mdp.r - 10, mdp.index, mdp.weight, mdp.P, mdp.β)
+    best = policy_iteration(poor)
+    assert best.v.max() < 0 < value_loss(poor.r.argmin(axis=1), poor, best.v)
+
+
+@pytest.mark.parametrize(
+    ("v_star", "weights", "message"),
+    [
+        (np.ones(3), None, r"v_star has shape \(3,\); permitted: \(8,\)"),
+        (np.zeros(8), None, "v_star averages 0.0; permitted: finite and not 0"),
+        (np.full(8, np.nan), None, "v_star averages nan"),
+        (np.ones(8), np.ones(7), r"weights has shape \(7,\)"),
+        (np.ones(8), -np.ones(8), "weights have a negative or no positive entry"),
+        (np.ones(8), np.zeros(8), "weights have a negative or no positive entry"),
+    ],
+)
+def test_a_wrong_argument_is_named(v_star, weights, message):
+    mdp = random_mdp(np.random.default_rng(0), 4, 2, 3, 2)
+    with pytest.raises(ValueError, match=message):
+        value_loss(mdp.r.argmin(axis=1), mdp, v_star, weights)
