@@ -1,0 +1,71 @@
+r"""Cournot: firms choose quantities, the market finds the price.
+
+Inverse demand is :math:`p = \max(a - b \sum_j q_j, 0)` and firm i earns :math:`(p - c_i) q_i`.
+The equilibrium is in `marketsai_lite.solutions.cournot`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketsai_lite.economy import Box, constant, like, namespace
+
+
+@dataclass(frozen=True, eq=False)
+class Cournot:
+    """Quantity competition, repeated.
+
+    State: last period's quantities, which everybody sees.  Action: a quantity.
+    """
+
+    a: float = 1.0  # demand intercept
+    b: float = 1.0  # demand slope
+    costs: tuple[float, ...] = (0.0, 0.0)  # marginal cost of each firm
+    β: float = 0.95  # discount factor
+    capacity: float = 1.0  # largest quantity of a firm
+
+    def __post_init__(self):
+        for name, ok, right in (
+            ("a", 0 < self.a < np.inf, "positive"),
+            ("b", 0 < self.b < np.inf, "positive"),
+            ("costs", len(self.costs) > 0 and np.isfinite(self.costs).all(), "finite, one a firm"),
+            ("β", 0 <= self.β < 1, "in [0, 1)"),
+            ("capacity", 0 < self.capacity < np.inf, "positive"),
+        ):
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+
+    @property
+    def agents(self):
+        return tuple(f"firm {i + 1}" for i in range(len(self.costs)))
+
+    @property
+    def state(self):
+        return tuple(f"last quantity of {agent}" for agent in self.agents)
+
+    @property
+    def exo(self):
+        return constant(0.0)
+
+    @property
+    def actions(self):
+        return (Box(np.zeros(1), np.full(1, self.capacity)),) * len(self.costs)
+
+    def initial(self, u):
+        return self.capacity * u
+
+    def step(self, x, z, a):
+        q = a[..., 0]
+        return q, (self.price(q)[..., None] - like(np.array(self.costs), q)) * q
+
+    def observe(self, x, z):
+        return namespace(x).stack([x] * len(self.costs), -2)
+
+    def accounts(self, x, z, a):
+        q = a[..., 0]
+        return {"price": self.price(q), "quantity": q.sum(-1)}
+
+    def price(self, q):
+        """Price (...) at quantities `q` (..., n)."""
+        p = self.a - self.b * q.sum(-1)
+        return namespace(q).where(p > 0, p, 0.0 * p)

@@ -1,0 +1,120 @@
+r"""The stochastic growth model of one sector.
+
+Output is :math:`y_t = z_t k_t^\alpha`.  A planner saves the share :math:`s_t` of it,
+
+.. math:: c_t = (1 - s_t)\, y_t, \qquad k_{t+1} = (1 - \delta) k_t + s_t y_t,
+
+and maximizes :math:`\mathbb{E} \sum_t \beta^t u(c_t)` with :math:`u(c) = c^{1-\gamma}/(1-\gamma)`,
+or :math:`\log c` when :math:`\gamma = 1`.  With full depreciation and log utility this is the model
+of Brock and Mirman (1972), whose optimal share is :math:`\alpha\beta`
+(`marketsai_lite.solutions.brock_mirman`); otherwise it is solved by the method of endogenous grid
+points (`marketsai_lite.solutions.egm`).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketsai_lite.economy import Box, Exogenous, namespace
+
+SPREAD = 0.2  # of log capital around its steady state, by which observations are scaled
+
+
+def booms_and_slumps():
+    """Productivity of .9 or 1.1 that stays where it is with probability .9."""
+    return Exogenous(np.array([[0.9], [1.1]]), np.array([[0.9, 0.1], [0.1, 0.9]]))
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """The stochastic growth model.
+
+    State: log of capital.  Shock: productivity.  Action: the share of output that is saved.
+    """
+
+    α: float = 0.36  # capital's share of output
+    β: float = 0.96  # discount factor
+    γ: float = 1.0  # relative risk aversion; 1 is log utility
+    δ: float = 0.1  # depreciation
+    low: float = 0.02  # least share saved
+    high: float = 0.7  # largest share saved
+    exo: Exogenous = field(default_factory=booms_and_slumps)  # productivity z
+    scale: tuple[float, float] = field(init=False)  # mid-range and half range of z
+
+    agents = ("planner",)
+    state = ("log capital",)
+
+    def __post_init__(self):
+        z = self.exo.values
+        for name, ok, right in (
+            ("α", 0 < self.α < 1, "in (0, 1)"),
+            ("β", 0 < self.β < 1, "in (0, 1)"),
+            ("γ", 0 < self.γ < np.inf, "positive"),
+            ("δ", 0 < self.δ <= 1, "in (0, 1]"),
+            ("low", 0 < self.low < 1, "in (0, 1)"),
+            ("high", self.low < self.high < 1, f"in (low, 1) = ({self.low}, 1)"),
+            ("exo", z.shape[1] == 1 and z.min() > 0 and not self.exo.n, "a positive chain"),
+        ):
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        object.__setattr__(self, "scale", middle_and_half_range(z))
+
+    @property
+    def actions(self):
+        return (Box(np.array([self.low]), np.array([self.high])),)
+
+    @property
+    def k_ss(self):
+        """Steady state of capital at z = 1, where α k^(α-1) = 1/β - 1 + δ."""
+        return (self.α / (1 / self.β - 1 + self.δ)) ** (1 / (1 - self.α))
+
+    @property
+    def s_ss(self):
+        """Share of output saved in the steady state."""
+        return self.δ * self.k_ss ** (1 - self.α)
+
+    def initial(self, u):
+        return np.log(self.k_ss) + u - 0.5
+
+    def step(self, x, z, a):
+        k, y, c = self._quantities(x, z, a)
+        return namespace(x).log((1 - self.δ) * k + y - c), self.utility(c)
+
+    def observe(self, x, z):
+        middle, half = self.scale
+        o = [(x - np.log(self.k_ss)) / SPREAD, (z - middle) / half]
+        return namespace(x).concatenate(o, -1)[..., None, :]
+
+    def accounts(self, x, z, a):
+        k, y, c = (v[..., 0] for v in self._quantities(x, z, a))
+        return {"capital": k, "output": y, "consumption": c, "investment": a[..., 0, 0] * y}
+
+    def margins(self, x, z, a):
+        """Both sides of the Euler equation, cost = β E[gain'], each (..., 1).
+
+        The cost is the marginal utility that a unit of tomorrow's capital takes today, the gain
+        what a unit of today's capital gives today.
+        """
+        k, y, c = self._quantities(x, z, a)
+        cost = c**-self.γ
+        return cost, cost * (self.α * y / k + 1 - self.δ)
+
+    def utility(self, c):
+        """Utility of consuming `c`."""
+        return namespace(c).log(c) if self.γ == 1 else c ** (1 - self.γ) / (1 - self.γ)
+
+    def _quantities(self, x, z, a):
+        k = namespace(x).exp(x)
+        y = z * k**self.α
+        return k, y, (1 - a[..., 0, :]) * y
+
+
+def brock_mirman(**parameters):
+    """The growth model with a closed form: log utility and full depreciation."""
+    return Growth(γ=1.0, δ=1.0, **parameters)
+
+
+def middle_and_half_range(values):
+    """By which a shock is centered and scaled to [-1, 1]; a constant one becomes 0."""
+    middle = (values.min() + values.max()) / 2
+    return float(middle), float(values.max() - middle) or 1.0

@@ -1,0 +1,76 @@
+r"""Many growth models under one planner.
+
+Each of d islands has its own capital and its own productivity, and is a `Growth` economy.  One
+planner saves for all of them and earns their mean utility.  Nothing links the islands, so the
+solution for every d is the solution for one (`marketsai_lite.solutions.islands`); but a learner is
+not told, and for it the state has 2d dimensions and the action d.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketsai_lite.economies.growth import Growth
+from marketsai_lite.economy import Box, Exogenous
+
+
+@dataclass(frozen=True, eq=False)
+class Islands:
+    """d copies of the growth model.
+
+    State: log of each island's capital.  Shocks: each island's own productivity.  Action: the share
+    of output that each island saves.
+    """
+
+    d: int = 2  # number of islands
+    island: Growth = field(default_factory=Growth)  # each of them
+    exo: Exogenous = field(init=False)  # the island's chain, drawn for each island by itself
+
+    agents = ("planner",)
+
+    def __post_init__(self):
+        if self.d < 1:
+            raise ValueError(f"d={self.d!r}: must be at least 1")
+        object.__setattr__(self, "exo", own_chains(self.island.exo, self.d))
+
+    @property
+    def state(self):
+        return tuple(f"log capital of island {j}" for j in range(self.d))
+
+    @property
+    def β(self):
+        return self.island.β
+
+    @property
+    def actions(self):
+        (box,) = self.island.actions
+        return (Box(np.tile(box.low, self.d), np.tile(box.high, self.d)),)
+
+    def initial(self, u):
+        return self.island.initial(u)
+
+    def step(self, x, z, a):
+        x1, r = self.island.step(*self.apart(x, z, a))
+        return x1[..., 0], r[..., 0].mean(-1, keepdims=True)
+
+    def observe(self, x, z):
+        o = self.island.observe(x[..., None], z[1])  # (..., d, 1, 2)
+        return o.reshape(*x.shape[:-1], 1, 2 * self.d)
+
+    def accounts(self, x, z, a):
+        return {k: v.mean(-1) for k, v in self.island.accounts(*self.apart(x, z, a)).items()}
+
+    def margins(self, x, z, a):
+        """Both sides of each island's Euler equation, cost = β E[gain'], each (..., d)."""
+        cost, gain = self.island.margins(*self.apart(x, z, a))
+        return cost[..., 0], gain[..., 0]
+
+    def apart(self, x, z, a):
+        """The same with the islands as a batch dimension: state, shock and action of each."""
+        return x[..., None], z[1], a[..., 0, :, None, None]
+
+
+def own_chains(chain, n):
+    """`n` independent copies of an aggregate chain, as own shocks."""
+    none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+    return Exogenous(none, none + 1, chain.values, chain.transition[None, None], n)

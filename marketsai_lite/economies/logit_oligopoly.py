@@ -1,0 +1,91 @@
+r"""Price competition with differentiated goods and logit demand, repeated.
+
+A consumer buys from firm i with probability
+
+.. math:: q_i(p) = \frac{e^{(a_i - p_i)/\mu}}{\sum_j e^{(a_j - p_j)/\mu} + e^{a_0/\mu}}
+
+and firm i earns :math:`(p_i - c_i) q_i`.  With prices on a grid and memory of the last period
+this is the game of Calvano, Calzolari, Denicolò and Pastorello (2020, AER 110, eq. 5).
+Equilibrium and collusive prices are in `marketsai_lite.solutions.logit_pricing`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marketsai_lite.economy import Grid, constant, index, like, namespace
+
+
+@dataclass(frozen=True, eq=False)
+class LogitOligopoly:
+    """The pricing game.
+
+    State: last period's prices, which everybody sees.  Action: a price from the firm's grid.
+    """
+
+    prices: np.ndarray  # (n, m) price grid of each firm
+    a: tuple[float, ...] = (2.0, 2.0)  # qualities
+    c: tuple[float, ...] = (1.0, 1.0)  # marginal costs
+    a0: float = 0.0  # value of the outside good
+    μ: float = 0.25  # taste dispersion
+    β: float = 0.95  # discount factor
+
+    def __post_init__(self):
+        prices = np.array(self.prices, dtype=float)
+        for name, ok, right in (
+            (
+                "prices",
+                prices.ndim == 2 and prices.size > 0 and np.isfinite(prices).all(),
+                "(n, m)",
+            ),
+            ("a", len(self.a) == len(prices) and np.isfinite(self.a).all(), "finite, one a firm"),
+            ("c", len(self.c) == len(prices) and np.isfinite(self.c).all(), "finite, one a firm"),
+            ("a0", np.isfinite(self.a0), "finite"),
+            ("μ", 0 < self.μ < np.inf, "positive"),
+            ("β", 0 <= self.β < 1, "in [0, 1)"),
+        ):
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        object.__setattr__(self, "prices", prices)
+
+    @property
+    def agents(self):
+        return tuple(f"firm {i + 1}" for i in range(len(self.prices)))
+
+    @property
+    def state(self):
+        return tuple(f"last price of {agent}" for agent in self.agents)
+
+    @property
+    def exo(self):
+        return constant(0.0)
+
+    @property
+    def actions(self):
+        return tuple(Grid(grid[:, None]) for grid in self.prices)
+
+    def initial(self, u):
+        last = [like(grid, u)[index(u[..., i], len(grid))] for i, grid in enumerate(self.prices)]
+        return namespace(u).stack(last, -1)
+
+    def step(self, x, z, a):
+        p = a[..., 0]
+        return p, (p - like(np.array(self.c), p)) * self.demand(p)
+
+    def observe(self, x, z):
+        return namespace(x).stack([x] * len(self.prices), -2)
+
+    def accounts(self, x, z, a):
+        p = a[..., 0]
+        q = self.demand(p)
+        return {"average price": p.mean(-1), "quantity": q.sum(-1)}
+
+    def demand(self, p):
+        """Probabilities of a sale (..., n) at prices `p` (..., n)."""
+        utility = namespace(p).exp((like(np.array(self.a), p) - p) / self.μ)
+        return utility / (utility.sum(-1)[..., None] + np.exp(self.a0 / self.μ))
+
+    def payoffs(self):
+        """Profits (n, m, ..., m) at every profile of grid prices: the stage game as an array."""
+        p = np.stack(np.meshgrid(*self.prices, indexing="ij"), -1)
+        return np.moveaxis((p - np.array(self.c)) * self.demand(p), -1, 0)

@@ -1,0 +1,132 @@
+r"""The multi-sector growth model of Long and Plosser (1983).
+
+Sector i produces from all goods,
+
+.. math:: Y_{i,t+1} = e^{\varepsilon_{i,t+1}} \prod_j X_{ij,t}^{A_{ij}}, \qquad
+          C_{j,t} + \sum_i X_{ij,t} = Y_{j,t},
+
+and the planner earns :math:`\sum_j \theta_j \log C_{j,t}`.  The optimal shares of each good are
+constants with a closed form for any number of sectors (`marketsai_lite.solutions.long_plosser`):
+the action has d² dimensions, the policy none.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketsai_lite.economies.growth import SPREAD
+from marketsai_lite.economy import Box, Exogenous, like, namespace
+
+LOW, HIGH = -8.0, 4.0  # bounds of the actions
+
+
+@dataclass(frozen=True, eq=False)
+class LongPlosser:
+    """d sectors that use each other's goods.
+
+    State: log of each sector's output before its shock.  Shocks: each sector's own, independent in
+    time.  Action: for each pair (i, j), row by row, log of d times the use of good j in sector i
+    relative to the consumption of good j (`shares`).
+    """
+
+    A: np.ndarray = field(default_factory=lambda: random_technology(2))  # (d, d) input elasticities
+    θ: np.ndarray | None = None  # (d,) weights of the goods in utility; None for equal ones
+    β: float = 0.96  # discount factor
+    σ: float = 0.1  # standard deviation of the shocks
+    nodes: int = 5  # of the Gauss-Hermite rule that replaces the normal distribution
+    exo: Exogenous = field(init=False)  # the shocks
+    ω: np.ndarray = field(init=False)  # (d,) value of a unit of log output: ω = θ + β A'ω
+
+    agents = ("planner",)
+
+    def __post_init__(self):
+        A = np.array(self.A, dtype=float)
+        d = len(A) if A.ndim else 0
+        θ = np.full(d, 1 / max(d, 1)) if self.θ is None else np.array(self.θ, dtype=float)
+        rows = np.atleast_1d(A).sum(-1)
+        for name, ok, right in (
+            ("A", d > 0 and A.shape == (d, d) and (A > 0).all() and (rows < 1).all(),
+             "square and positive, with rows that sum to less than 1"),
+            ("θ", θ.shape == (d,) and (θ > 0).all() and np.isfinite(θ).all(),
+             f"{d} positive numbers"),
+            ("β", 0 < self.β < 1, "in (0, 1)"),
+            ("σ", 0 <= self.σ < np.inf, "non-negative"),
+            ("nodes", self.nodes >= 2, "at least 2"),
+        ):  # fmt: skip
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        ε, weight = np.polynomial.hermite_e.hermegauss(self.nodes)
+        P = np.tile(weight / weight.sum(), (1, 1, self.nodes, 1))
+        none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+        for name, value in (
+            ("A", A),
+            ("θ", θ),
+            ("ω", np.linalg.solve(np.eye(d) - self.β * A.T, θ)),
+            ("exo", Exogenous(none, none + 1, self.σ * ε[:, None], P, d)),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def d(self):
+        return len(self.A)
+
+    @property
+    def state(self):
+        return tuple(f"log output of sector {i} before its shock" for i in range(self.d))
+
+    @property
+    def actions(self):
+        return (Box(np.full(self.d**2, LOW), np.full(self.d**2, HIGH)),)
+
+    @property
+    def x_ss(self):
+        """Steady state without shocks, under the optimal shares of Long and Plosser (1983)."""
+        share = self.β * self.ω[:, None] * self.A / self.ω
+        return np.linalg.solve(np.eye(self.d) - self.A, (self.A * np.log(share)).sum(1))
+
+    def initial(self, u):
+        return like(self.x_ss, u) + u - 0.5
+
+    def step(self, x, z, a):
+        xp = namespace(x)
+        Y, (C, X) = xp.exp(x + z[1][..., 0]), self.shares(a)
+        A, θ = like(self.A, x), like(self.θ, x)
+        x1 = (A * xp.log(X * Y[..., None, :])).sum(-1)
+        return x1, (θ * xp.log(C * Y)).sum(-1, keepdims=True)
+
+    def observe(self, x, z):
+        return ((x + z[1][..., 0] - like(self.x_ss, x)) / SPREAD)[..., None, :]
+
+    def accounts(self, x, z, a):
+        Y, (C, X) = namespace(x).exp(x + z[1][..., 0]), self.shares(a)
+        return {
+            "output": Y.sum(-1),
+            "consumption": (C * Y).sum(-1),
+            "intermediate use": (X * Y[..., None, :]).sum((-2, -1)),
+        }
+
+    def shares(self, a):
+        """Shares of each good: consumed (..., d), and used in each sector (..., d, d).
+
+        Entry (i, j) of the second is the share of good j that sector i uses.
+        """
+        xp = namespace(a)
+        e = xp.exp(a[..., 0, :]).reshape(*a.shape[:-2], self.d, self.d) / self.d
+        total = 1 + e.sum(-2)
+        return 1 / total, e / total[..., None, :]
+
+
+def random_technology(d, α=0.36, seed=None):
+    """Input elasticities (d, d): rows α times a Dirichlet(2, ..., 2) draw, by default seed 100 + d.
+
+    Parameters
+    ----------
+    d : int
+        Number of sectors.
+    α : float
+        Sum of each row.
+    seed : int, optional
+        Seed of the draw.
+    """
+    rng = np.random.default_rng(100 + d if seed is None else seed)
+    return α * rng.dirichlet(np.full(d, 2.0), size=d)

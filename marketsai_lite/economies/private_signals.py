@@ -1,0 +1,73 @@
+r"""Price competition when each firm has its own news about demand.
+
+Demand is :math:`q_i = a + \theta - b p_i + d p_j`.  Nobody sees :math:`\theta_t = \pm\sigma`, which
+is drawn afresh each period; firm i sees a signal :math:`s_i = \pm\sigma` that is right with
+probability :math:`\rho`, independently of its rival's.  The game is partially observed: `observe`
+shows a firm its own signal and nothing else.  Its Bayesian equilibrium is in
+`marketsai_lite.solutions.private_signals` (Vives, 1984, in the normal case).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marketsai_lite.economy import Box, Exogenous
+
+
+@dataclass(frozen=True, eq=False)
+class PrivateSignals:
+    """A duopoly with private signals of demand.  No state.  Action: a price."""
+
+    a: float = 2.0  # demand intercept
+    b: float = 1.0  # effect of the own price
+    d: float = 0.5  # effect of the rival's price
+    c: float = 0.0  # marginal cost
+    σ: float = 0.5  # size of the demand shock
+    ρ: float = 0.8  # probability that a signal is right
+    β: float = 0.95  # discount factor
+    ceiling: float = 5.0  # largest price
+    exo: Exogenous = field(init=False)
+
+    agents = ("firm 1", "firm 2")
+    state = ()
+
+    def __post_init__(self):
+        for name, ok, must in (
+            ("a", np.isfinite(self.a), "finite"),
+            ("b", 0 < self.b < np.inf, "positive"),
+            ("d", 0 <= self.d < self.b, "in [0, b)"),
+            ("c", np.isfinite(self.c), "finite"),
+            ("σ", 0 <= self.σ < np.inf, "non-negative"),
+            ("ρ", 0.5 <= self.ρ <= 1, "in [1/2, 1]"),
+            ("β", 0 <= self.β < 1, "in [0, 1)"),
+            ("ceiling", self.c < self.ceiling < np.inf, "above the cost c"),
+        ):
+            if not ok:
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be {must}")
+        values = np.array([[-self.σ], [self.σ]])
+        right = np.array([[self.ρ, 1 - self.ρ], [1 - self.ρ, self.ρ]])  # P(s | θ)
+        own = np.broadcast_to(right[None, :, None, :], (2, 2, 2, 2))
+        exo = Exogenous(values, np.full((2, 2), 0.5), values, own, n=2)
+        object.__setattr__(self, "exo", exo)
+
+    @property
+    def actions(self):
+        return (Box(np.full(1, self.c), np.full(1, self.ceiling)),) * 2
+
+    def initial(self, u):
+        return u
+
+    def step(self, x, z, a):
+        p = a[..., 0]
+        return x, (p - self.c) * self.demand(z[0], p)
+
+    def observe(self, x, z):
+        return z[1]
+
+    def accounts(self, x, z, a):
+        p = a[..., 0]
+        return {"average price": p.mean(-1), "quantity": self.demand(z[0], p).sum(-1)}
+
+    def demand(self, θ, p):
+        """Quantities (..., 2) at demand shock `θ` (..., 1) and prices `p` (..., 2)."""
+        return self.a + θ - self.b * p + self.d * p[..., [1, 0]]
