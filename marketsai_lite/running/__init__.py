@@ -1,0 +1,1 @@
+"""Long runs: sweeps over cells that survive interruption."""

@@ -1,0 +1,71 @@
+"""Recorded experiments: complete, with provenance, and still what their code computes."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from marketsai_lite import experiments
+from marketsai_lite.experiments.__main__ import record
+
+AFFORDABLE = 10.0  # CPU seconds a cell may take to be computed again in the tests
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_a_recorded_experiment_has_all_its_cells_and_its_provenance(name):
+    module, held = experiments.load(name), experiments.recorded(name)
+    assert held.parameters == json.loads(json.dumps(module.cells()))
+    assert {"command", "date", "commit", "python", "numpy", "machine"} <= set(held.provenance)
+    assert module.COST == pytest.approx(held.provenance["cpu seconds"], rel=1.0)
+    assert all(np.isfinite(v).all() for r in held.results.values() for v in r.values())
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_a_recorded_cell_drawn_anew_is_computed_again(name):
+    module, held = experiments.load(name), experiments.recorded(name)
+    affordable = [c for c, r in held.results.items() if r["cpu_seconds"] <= AFFORDABLE]
+    assert affordable, "no cell is small enough to be tested: add one"
+    cell = random.choice(affordable)
+    again = module.run(**held.parameters[cell])
+    expected = {k: v for k, v in held.results[cell].items() if k != "cpu_seconds"}
+    assert set(again) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(
+            again[key],
+            value,
+            rtol=getattr(module, "RTOL", 1e-12),
+            atol=1e-12,
+            err_msg=f"{cell}: {key}",
+        )
+
+
+def test_what_is_recorded_is_read_back_exactly(tmp_path, monkeypatch):
+    monkeypatch.setattr("marketsai_lite.experiments.__main__.RECORDED", tmp_path)
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    path = record("some", {"a": {"seed": 1}}, {"a": {"x": x, "cpu_seconds": np.array(1.5)}})
+    held = json.loads(path.read_text())
+    assert np.array_equal(held["cells"]["a"]["result"]["x"], x)
+    assert held["cells"]["a"]["parameters"] == {"seed": 1}
+    assert held["provenance"]["cpu seconds"] == 1.5
+
+
+def test_an_unknown_experiment_is_refused():
+    with pytest.raises(ValueError, match="name='no_such': must be one of"):
+        experiments.load("no_such")
+
+
+def test_the_list_says_what_each_costs():
+    listing = subprocess.run(
+        [sys.executable, "-m", "marketsai_lite.experiments"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ).stdout
+    for name in experiments.names():
+        assert name in listing
+    assert listing.count("CPU s") == len(experiments.names())
