@@ -86,6 +86,7 @@ def test_a_file_imports_only_what_its_room_permits(name):
         ("views/table.py", "from marketsai_lite.tabular.solve import value_iteration"),
         ("solutions/new.py", "import torch"),
         ("deep/new.py", "from marketsai_lite.economies.islands import Islands"),
+        ("deep/new.py", "from marketsai_lite.economies import growth"),
         ("claims.py", "import numpy"),
         ("somewhere/new.py", "import os"),
     ],
@@ -104,4 +105,4 @@ def test_frameworks_appear_only_in_their_views():
 
 def test_no_file_is_much_longer_than_three_hundred_lines():
     long = {n: len((PACKAGE / n).read_text().splitlines()) for n in FILES}
-    assert not {n: lines for n, lines in long.items() if lines > 320}
+    assert not {n: lines for n, lines in long.items() if lines > 350}

@@ -19,9 +19,10 @@ from pathlib import Path
 from tools import book
 
 # Colab's runtime of August 2026, https://github.com/googlecolab/backend-info; torch, which Colab
-# has at 2.11, is the version of requirements.lock.
+# has at 2.11, is the version of requirements.lock, and joblib is of 2023 (Colab's is newer).
 PRESENT = {
     "gymnasium": "1.3.0",
+    "joblib": "1.3.2",
     "matplotlib": "3.10.0",
     "numba": "0.61.2",
     "numpy": "2.1.3",
