@@ -92,7 +92,7 @@ def compare(title: str, mdp: MDP) -> Table:
         "quantecon policy iteration": quantecon("pi"),
         "quantecon modified policy iteration, k = 20": quantecon("mpi"),
         "quantecon modified policy iteration, k = 50": quantecon("mpi", k=50),
-        "quantecon modified, k = 50, from our start": quantecon("mpi", k=50, v_init=start),
+        "the same from our start": quantecon("mpi", k=50, v_init=start),
         "value iteration": lambda: value_iteration(mdp, tol=TOL),
         "policy iteration, exact": lambda: policy_iteration(mdp),
         "optimistic policy iteration": lambda: optimistic_policy_iteration(mdp, tol=TOL),
@@ -121,7 +121,7 @@ def compare(title: str, mdp: MDP) -> Table:
     return Table(
         title,
         f"{mdp.n_states:,} states, {pairs:,} feasible pairs, β = {mdp.β}, epsilon = {EPSILON}; the "
-        "errors are those against exact policy iteration.",
+        "errors are those against exact policy iteration; quantecon's fastest is from its start.",
         rows,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 ROUNDS = 5
-LEAST = 0.005  # seconds that a sample lasts at least, by repeating short runs
+LEAST = 0.02  # seconds that a sample lasts at least, by repeating short runs
 
 
 class Table(NamedTuple):

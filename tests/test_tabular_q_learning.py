@@ -80,6 +80,14 @@ def test_the_kernel_does_what_plain_python_does_for_long(exploration):
     np.testing.assert_array_equal(learned.Q[0], Q)
 
 
+def test_the_greedy_action_is_the_first_maximizer():
+    mdp = random_mdp(np.random.default_rng(0), 4, 2, 6, 1, β=0, coarse=True)  # many ties
+    step, exploration = STEPS[0], EXPLORATIONS[1]
+    learned = q_learning(mdp, 3000, step=step[0], exploration=exploration[0], seeds=[1])
+    _, visits = python_session(mdp, 3000, step[1], exploration[1], stream(1))
+    np.testing.assert_array_equal(learned.visits[0], visits)
+
+
 @pytest.mark.parametrize("exploration", [None, schedules.constant(0.2)])
 def test_results_depend_on_seeds_alone(exploration):
     mdp = random_mdp(np.random.default_rng(0), 4, 2, 5, 2)
@@ -182,11 +190,13 @@ def test_the_kernel_is_far_faster_than_plain_python():
         ({"step": schedules.constant(0)}, "permitted: a positive Schedule"),
         ({"exploration": 0.1}, "exploration = 0.1; permitted: a Schedule or None"),
         ({"seeds": 10}, "seeds = 10; permitted: a sequence of integers"),
+        ({"seeds": [0.5]}, r"seeds = \[0.5\]; permitted: a sequence of integers"),
         ({"seeds": []}, r"seeds = \[\]; permitted: one or more integers"),
         ({"seeds": [0, -1]}, r"seeds = \[0, -1\]; permitted: .* none negative"),
         ({"q0": np.zeros((8, 4))}, r"q0 has shape \(8, 4\); permitted: \(8, 5\)"),
         ({"q0": np.nan}, "q0 has a NaN or infinite entry"),
         ({"record": [0, 5]}, r"record = \[0, 5\]; permitted: increasing integers in 1..100"),
+        ({"record": [5, 7.5]}, r"record = \[5, 7.5\]; permitted"),
         ({"record": [5, 5]}, r"record = \[5, 5\]; permitted"),
         ({"record": [5, 101]}, r"record = \[5, 101\]; permitted"),
         ({"threads": 0}, "threads = 0; permitted: 1 or more"),

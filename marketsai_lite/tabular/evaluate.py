@@ -26,7 +26,8 @@ def policy_value(σ: ArrayLike, mdp: MDP) -> np.ndarray:
         r = mdp.r[np.arange(mdp.n_states), σ]
     else:
         r = (σ * np.where(σ > 0, mdp.r, 0)).sum(axis=1)
-    return spsolve((sparse.eye_array(mdp.n_states) - mdp.β * transition(σ, mdp)).tocsc(), r)
+    A = sparse.eye_array(mdp.n_states) - mdp.β * transition(σ, mdp)
+    return spsolve(A.tocsc(), r)
 
 
 def transition(σ: ArrayLike, mdp: MDP) -> sparse.csr_array:

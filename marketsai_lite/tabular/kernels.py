@@ -206,16 +206,18 @@ def follow_map(v, σ, m, r, index, β):
     for s in range(S):
         rσ[s] = r[s, σ[s]]
         node[s] = index[s if len(index) == S else 0, σ[s], 0]
+    v_new, r_new, node_new = np.empty(S), np.empty(S), np.empty(S, Index)
     while m > 0:
         if m % 2 == 1:
-            g = v.copy()
             for s in range(S):
-                v[s] = rσ[s] + β * g[node[s]]
-        g = rσ.copy()
-        x = node.copy()
-        for s in range(S):
-            rσ[s] = g[s] + β * g[x[s]]
-            node[s] = x[x[s]]
-        β *= β
+                v_new[s] = rσ[s] + β * v[node[s]]
+            v, v_new = v_new, v
+        if m > 1:
+            for s in range(S):
+                r_new[s] = rσ[s] + β * rσ[node[s]]
+                node_new[s] = node[node[s]]
+            rσ, r_new = r_new, rσ
+            node, node_new = node_new, node
+            β *= β
         m //= 2
     return v

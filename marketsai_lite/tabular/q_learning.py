@@ -11,6 +11,7 @@ References
 Watkins and Dayan (1992), "Q-learning", Machine Learning 8.
 """
 
+import operator
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -160,14 +161,15 @@ def _stops(record, n_updates):
     if not isinstance(n_updates, int | np.integer) or n_updates < 1:
         raise ValueError(f"n_updates = {n_updates}; permitted: an integer, 1 or more")
     stops = np.asarray(record, dtype=np.int64)
-    if (np.diff(stops, prepend=0) <= 0).any() or (stops > n_updates).any():
+    whole = np.array_equal(stops, record)
+    if not whole or (np.diff(stops, prepend=0) <= 0).any() or (stops > n_updates).any():
         raise ValueError(f"record = {record}; permitted: increasing integers in 1..{n_updates}")
     return [*stops.tolist(), int(n_updates)]
 
 
 def _seeds(seeds):
     try:
-        seeds = [int(seed) for seed in seeds]
+        seeds = [operator.index(seed) for seed in seeds]
     except TypeError as error:
         raise ValueError(f"seeds = {seeds!r}; permitted: a sequence of integers") from error
     if not seeds or min(seeds) < 0:
