@@ -11,10 +11,18 @@ import numpy as np
 import pytest
 
 from marketsai_lite.running.sweep import sweep
+from marketsai_lite.tabular.repeated_games import learn
 
 
 def noise(seed, size=3):
     return {"x": np.random.default_rng(seed).normal(size=size), "twice": 2 * seed}
+
+
+def duel(seed):
+    """Two sessions of the repeated prisoners' dilemma."""
+    payoffs = np.array([[[3.0, 0.0], [5.0, 1.0]], [[3.0, 5.0], [0.0, 1.0]]])
+    played = learn(payoffs, [seed, seed + 100], α=0.1, β=1e-3, δ=0.9, window=5_000, threads=1)
+    return {"policy": played.policy, "periods": played.periods}
 
 
 CELLS = {f"seed {k}": {"seed": k} for k in range(6)}
@@ -28,11 +36,17 @@ def test_a_sweep_returns_what_the_function_returns(tmp_path):
         assert results[name]["twice"] == 2 * cell["seed"]
 
 
-def test_processes_give_the_same_results(tmp_path):
-    here = sweep(noise, CELLS, tmp_path / "a", progress=False)
-    there = sweep(noise, CELLS, tmp_path / "b", workers=2, progress=False)
+def same(here, there):
     assert list(here) == list(there)
-    assert all(np.array_equal(here[k]["x"], there[k]["x"]) for k in here)
+    for name, result in here.items():
+        assert all(np.array_equal(value, there[name][key]) for key, value in result.items())
+
+
+def test_processes_give_the_same_results(tmp_path):
+    here = sweep(duel, CELLS, tmp_path / "a", progress=False)
+    there = sweep(duel, CELLS, tmp_path / "b", workers=2, progress=False)
+    same(here, there)
+    assert len({int(p) for result in here.values() for p in result["periods"]}) > 6
 
 
 def test_finished_cells_are_not_run_again(tmp_path):
@@ -107,7 +121,7 @@ def test_ray_gives_the_same_results_and_survives_the_loss_of_a_node(tmp_path):
 
     def slow(seed):
         time.sleep(1.0)
-        return noise(seed)
+        return duel(seed)
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     other = cluster.add_node(num_cpus=1)
@@ -116,13 +130,13 @@ def test_ray_gives_the_same_results_and_survives_the_loss_of_a_node(tmp_path):
     loss = threading.Timer(2.0, lambda: cluster.remove_node(other))
     loss.start()
     try:
-        results = sweep(slow, CELLS, tmp_path, cluster=True, progress=False)
+        results = sweep(slow, CELLS, tmp_path / "there", cluster=True, progress=False)
         assert loss.finished.is_set()  # the node was gone before the sweep was over
     finally:
         loss.cancel()
         ray.shutdown()
         cluster.shutdown()
-    assert all(np.array_equal(results[k]["x"], noise(**CELLS[k])["x"]) for k in CELLS)
+    same(sweep(duel, CELLS, tmp_path / "here", progress=False), results)
 
 
 def test_a_cluster_without_ray_says_what_to_install(tmp_path, monkeypatch):
