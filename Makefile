@@ -2,6 +2,8 @@
 # make test    set up, run all tests (they read the book that `make book` built)
 # make twins   write the notebooks for Colab, and the copies of the repository's address
 # make bench   measure speed against plain Python and quantecon
+# make experiments            list the experiments with their cost
+# make experiments NAME=...   run one, resumably, and record what it finds
 # make lock    pin the newest versions that fit together
 # make clean   remove all that was built (the environment stays: rm -r .venv)
 #
@@ -22,7 +24,7 @@ else
 OUT := _build/$(MARKETSAI_SCALE)
 endif
 
-.PHONY: book test twins bench lock clean lint
+.PHONY: book test twins experiments bench lock clean lint
 
 book: .venv/.done
 	@echo "== Lectures ($(MARKETSAI_SCALE) scale): up to 2 minutes each the first time, seconds afterwards."
@@ -44,6 +46,9 @@ lint: .venv/.done
 twins: .venv/.done
 	$(BIN)/python -m tools.book
 	$(BIN)/python -m tools.export
+
+experiments: .venv/.done
+	$(BIN)/python -m marketsai_lite.experiments $(NAME)
 
 bench: .venv/.done
 	$(BIN)/python -m benchmarks
