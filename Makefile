@@ -50,7 +50,8 @@ twins: .venv/.done
 experiments: .venv/.done
 	$(BIN)/python -m marketsai_lite.experiments $(NAME)
 
-bench: .venv/.done
+bench: .venv/.done # algocomp is the public implementation of repeated games beside which ours is timed
+	$(BIN)/uv pip install -q -p $(BIN)/python algocomp==1.0.5
 	$(BIN)/python -m benchmarks
 
 .venv/.done: requirements.lock pyproject.toml

@@ -10,7 +10,7 @@ from marketsai_lite.experiments._collusion import equilibrium_share, gains, mark
 from marketsai_lite.tabular.limit_strategies import equilibrium_gap, limit_cycle
 from marketsai_lite.tabular.repeated_games import learn
 
-COST = 600
+COST = 570
 SESSIONS, FIRST_SEED = 100, 10_000
 δ = 0.95
 
