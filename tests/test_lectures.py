@@ -76,6 +76,7 @@ def test_the_lecture_has_three_exercises_each_with_a_hidden_solution(name):
 def sandbox(tmp_path, monkeypatch):
     """A build folder of its own; returns a function that writes a lecture of given cells."""
     monkeypatch.setattr(book, "build_dir", lambda: tmp_path / "_build")
+    monkeypatch.setenv("MARKETSAI_SCALE", "lecture")
 
     def write(*cells, name="tiny"):
         header = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: x}\n---\n"
@@ -181,6 +182,7 @@ def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):
     for name, text in files.items():
         (package / name).write_text(text)
     monkeypatch.setattr(lectures, "PACKAGE", package)
+    monkeypatch.setenv("MARKETSAI_SCALE", "lecture")
     cells = [new_markdown_cell("import marketsai_lite.d"), new_code_cell("%pwd\nimport numpy")]
     notebook = new_notebook(cells=[*cells, new_code_cell("from marketsai_lite.sub.a import x")])
     marks = [lectures.fingerprint(notebook)]
