@@ -1,0 +1,1 @@
+"""Deep agents: pure equations, networks, and one file per agent."""
