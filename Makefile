@@ -1,7 +1,7 @@
 # make book    set up, execute the lectures, build the book
 # make test    set up, run all tests (they read the book that `make book` built)
 # make twins   write the notebooks for Colab, and the copies of the repository's address
-# make bench   measure speed against plain Python and quantecon
+# make bench   measure speed against plain Python, quantecon and Stable-Baselines3
 # make experiments            list the experiments with their cost
 # make experiments NAME=...   run one, resumably, and record what it finds
 # make lock    pin the newest versions that fit together
@@ -50,7 +50,7 @@ twins: .venv/.done
 experiments: .venv/.done
 	$(BIN)/python -m marketsai_lite.experiments $(NAME)
 
-bench: .venv/.done # algocomp is the public implementation of repeated games beside which ours is timed
+bench: .venv/.done _build/outside/.done # algocomp: the public implementation of repeated games
 	$(BIN)/uv pip install -q -p $(BIN)/python algocomp==1.0.5
 	$(BIN)/python -m benchmarks
 
@@ -60,6 +60,13 @@ bench: .venv/.done # algocomp is the public implementation of repeated games bes
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==0.13.9
 	$(BIN)/uv pip install -p $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
+	@touch $@
+
+_build/outside/.done: .venv/.done # libraries beside which ours are tested and timed
+	$(PY) -m venv --without-pip $(@D)
+	$(BIN)/uv pip install -q -p $(@D)/bin/python -c requirements.lock torch numba joblib \
+	  scipy gymnasium pettingzoo tqdm pytest "ray==2.60.0" "stable-baselines3==2.9.2" "supersuit==3.11.0"
+	$(BIN)/uv pip install -q -p $(@D)/bin/python --no-deps -e .
 	@touch $@
 
 node_modules: # axe-core, for the accessibility test; without npm that test is skipped

@@ -11,11 +11,11 @@ import json
 import pathlib
 import platform
 
-from benchmarks import imports, q_learning, repeated_games, solvers
+from benchmarks import deep, imports, q_learning, repeated_games, solvers
 from benchmarks.timing import Table
 
 HERE = pathlib.Path(__file__).parent
-PACKAGES = ["numpy", "numba", "scipy", "quantecon"]
+PACKAGES = ["numpy", "numba", "scipy", "torch", "quantecon"]
 
 
 def machine() -> dict[str, str]:
@@ -52,8 +52,8 @@ def main() -> None:
         f"compared takes turns; without compilation. Written by `make bench`.\n\n{text}.\n"
     ]
     tables = []
-    for tables_of in (imports.tables, solvers.tables, q_learning.tables, repeated_games.tables):
-        for table in tables_of():
+    for module in (imports, solvers, q_learning, repeated_games, deep):
+        for table in module.tables():
             tables.append(table)
             parts.append(markdown(table))
             print(parts[-1], flush=True)

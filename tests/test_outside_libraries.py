@@ -48,3 +48,32 @@ def test_stable_baselines3_learns_the_static_monopoly_price():
     a0 = firm.outside.values[:, 0]
     best = np.mean([((firm.prices - 1) * firm.demand(firm.prices, v)).max() for v in a0])
     assert np.mean(profits) > 0.9 * best
+
+
+@pytest.mark.parametrize("λ", [0.0, 0.9, 1.0])
+def test_stable_baselines3_has_the_same_advantages(λ):
+    buffers = pytest.importorskip("stable_baselines3.common.buffers")
+    spaces = pytest.importorskip("gymnasium.spaces")
+    torch = pytest.importorskip("torch")
+    pieces = pytest.importorskip("marketsai_lite.deep.pieces")
+    T, B, β = 12, 4, 0.96
+    rng = np.random.default_rng(0)
+    r, v, last = rng.normal(size=(T, B)), rng.normal(size=(T, B)), rng.normal(size=B)
+    starts = rng.random((T + 1, B)) < 0.2  # of a path, one period after a cut
+    reached = rng.normal(size=(T, B))
+    box = spaces.Box(-1, 1, (1,))
+    theirs = buffers.RolloutBuffer(T, box, box, gae_lambda=λ, gamma=β, n_envs=B)
+    for t in range(T):  # theirs adds the value of the state reached to the last reward of a path
+        theirs.add(
+            np.zeros((B, 1)),
+            np.zeros((B, 1)),
+            r[t] + β * starts[t + 1] * reached[t],
+            starts[t].astype(float),
+            torch.as_tensor(v[t]),
+            torch.zeros(B),
+        )
+    theirs.compute_returns_and_advantage(torch.as_tensor(last), starts[-1].astype(float))
+    v_tp1 = np.where(starts[1:], reached, np.vstack([v[1:], last]))
+    δ, cut = torch.as_tensor(r + β * v_tp1 - v), torch.as_tensor(starts[1:])
+    ours = pieces.generalized_advantage(δ, cut, β, λ)
+    np.testing.assert_allclose(ours.numpy(), theirs.advantages, atol=1e-5)

@@ -1,0 +1,215 @@
+"""Speed of the deep agents beside Stable-Baselines3, in samples per CPU second of training.
+
+Both learn the same economy with networks of the same size and activation, and the same minibatches,
+epochs, updates and period of truncation.  Stable-Baselines3 runs in two ways: as its users run it,
+with eight Gymnasium environments in its DummyVecEnv, and given our batch of copies as a vector
+environment, so that only the agents differ.
+
+Stable-Baselines3 is installed in an environment of its own; ``python -m benchmarks.deep`` measures
+there and prints the tables, which `tables` reads.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+from benchmarks.timing import Table
+
+OUTSIDE = Path(__file__).parent.parent / "_build" / "outside" / "bin" / "python"
+HORIZON, COPIES, ENVIRONMENTS = 200, 256, 8
+STEPS, EPOCHS, MINIBATCHES = 32, 2, 8  # of PPO, for our copies; 8,192 samples in an update
+SAC_COPIES, SAC_MINIBATCH = 64, 256
+
+
+def tables() -> list[Table]:
+    """Measure in the environment that has Stable-Baselines3."""
+    done = subprocess.run(
+        [OUTSIDE, "-m", "benchmarks.deep"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    return [Table(**table) for table in json.loads(done.stdout)]
+
+
+def measure() -> list[Table]:
+    """Time PPO and SAC, ours and theirs, in turns."""
+    from marketsai_lite.economies.islands import Islands
+
+    found = []
+    for d in (1, 8):
+        for agent, runs in (("PPO", ppo_runs), ("SAC", sac_runs)):
+            found.append(table(f"{agent} on {d} island{'s' * (d > 1)}", runs(Islands(d))))
+    return found
+
+
+def table(title, runs) -> Table:
+    """Samples per CPU second, and how many times as many ours are."""
+    from benchmarks.timing import interleaved
+
+    seconds = interleaved({name: run for name, (_, run) in runs.items()})
+    rate = {name: samples / seconds[name] for name, (samples, _) in runs.items()}
+    first = next(iter(rate.values()))
+    rows = [
+        {
+            "agent and environment": name,
+            "samples per CPU second": f"{r:,.0f}",
+            "ours is faster by": f"{first / r:.2f}",
+        }
+        for name, r in rate.items()
+    ]
+    text = {
+        "PPO": f"{EPOCHS} epochs of {MINIBATCHES} minibatches over {COPIES * STEPS:,} samples, "
+        "two networks of 64 by 64.",
+        "SAC": f"One update with a minibatch of {SAC_MINIBATCH} in each period, actor of 64 by 64, "
+        "twin critics with one layer of 512. With eight environments a period has eight samples, "
+        f"with our batch {SAC_COPIES}: compare the first two rows, or times per update.",
+    }
+    return Table(title, text[title[:3]], rows)
+
+
+def ppo_runs(economy, updates=4):
+    """Runs by name, each with its number of samples."""
+    import torch
+    from stable_baselines3 import PPO
+
+    from marketsai_lite.deep import ppo
+    from marketsai_lite.views.batch import Batch
+
+    samples = updates * COPIES * STEPS
+    config = ppo.Config(
+        updates=updates, steps=STEPS, epochs=EPOCHS, minibatches=MINIBATCHES, log_every=updates
+    )
+    batch = Batch(economy, COPIES, horizon=HORIZON)
+    policy = {"net_arch": [64, 64], "activation_fn": torch.nn.SiLU}
+
+    def theirs(env, steps):
+        agent = PPO(
+            "MlpPolicy",
+            env,
+            n_steps=steps,
+            batch_size=COPIES * STEPS // MINIBATCHES,
+            n_epochs=EPOCHS,
+            gamma=economy.β,
+            policy_kwargs=policy,
+            device="cpu",
+        )
+        return samples, lambda: agent.learn(samples)
+
+    return {
+        "ours": (samples, lambda: ppo.train(batch, config, 0)),
+        "Stable-Baselines3, our batch": theirs(vector(batch), STEPS),
+        "Stable-Baselines3, DummyVecEnv of 8": theirs(
+            dummy(economy), COPIES * STEPS // ENVIRONMENTS
+        ),
+    }
+
+
+def sac_runs(economy, updates=200):
+    """Runs by name, each with its number of samples."""
+    import torch
+    from stable_baselines3 import SAC
+
+    from marketsai_lite.deep import sac
+    from marketsai_lite.views.batch import Batch
+
+    warmup = sac.Config.warmup
+    config = sac.Config(updates=updates, minibatch=SAC_MINIBATCH, log_every=updates)
+    batch = Batch(economy, SAC_COPIES, horizon=HORIZON)
+    policy = {
+        "net_arch": {"pi": list(config.hidden), "qf": list(config.critic_hidden)},
+        "activation_fn": torch.nn.SiLU,
+    }
+
+    def theirs(env):
+        samples = env.num_envs * (updates + warmup)
+        agent = SAC(
+            "MlpPolicy",
+            env,
+            batch_size=SAC_MINIBATCH,
+            buffer_size=config.capacity,
+            learning_starts=env.num_envs * warmup,
+            train_freq=1,
+            gradient_steps=1,
+            gamma=economy.β,
+            tau=config.τ,
+            policy_kwargs=policy,
+            device="cpu",
+        )
+        return samples, lambda: agent.learn(samples)
+
+    return {
+        "ours": (SAC_COPIES * (updates + warmup), lambda: sac.train(batch, config, 0)),
+        "Stable-Baselines3, our batch": theirs(vector(batch)),
+        "Stable-Baselines3, DummyVecEnv of 8": theirs(dummy(economy)),
+    }
+
+
+def dummy(economy):
+    """Eight Gymnasium views, one after the other."""
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from marketsai_lite.views.gymnasium import GymnasiumView
+
+    return DummyVecEnv([lambda: GymnasiumView(economy, HORIZON)] * ENVIRONMENTS)
+
+
+def vector(batch):
+    """Our copies as a vector environment of Stable-Baselines3."""
+    import torch
+    from gymnasium.spaces import Box
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnv
+
+    from marketsai_lite.views.gymnasium import GymnasiumView
+
+    class BatchVecEnv(VecEnv):
+        def __init__(self):
+            view = GymnasiumView(batch.economy)
+            space = Box(-float("inf"), float("inf"), view.observation_space.shape)
+            super().__init__(batch.size, space, view.action_space)
+            self.generator = torch.Generator().manual_seed(0)
+            self.none = [{} for _ in range(batch.size)]
+
+        def reset(self):
+            self.state = batch.reset(self.generator)
+            return batch.observe(self.state)[:, 0].numpy()
+
+        def step_async(self, actions):
+            self.actions = torch.as_tensor(actions)[:, None]
+
+        def step_wait(self):
+            new = batch.step(self.state, self.actions, self.generator)
+            self.state, infos, cut = new.state, self.none, new.truncated
+            if bool(cut.any()):
+                reached = batch.observe(new.reached)[:, 0].numpy()
+                infos = [
+                    {"terminal_observation": o, "TimeLimit.truncated": True} if c else {}
+                    for o, c in zip(reached, cut.tolist(), strict=True)
+                ]
+            o = batch.observe(new.state)[:, 0].numpy()
+            return o, new.reward[:, 0].numpy(), cut.numpy(), infos
+
+        def close(self):
+            pass
+
+        def get_attr(self, attr_name, indices=None):
+            return [None] * self.num_envs
+
+        def set_attr(self, attr_name, value, indices=None):
+            raise NotImplementedError
+
+        def env_method(self, method_name, *args, indices=None, **kwargs):
+            raise NotImplementedError
+
+        def env_is_wrapped(self, wrapper_class, indices=None):
+            return [False] * self.num_envs
+
+    return BatchVecEnv()
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    print(json.dumps([table._asdict() for table in measure()], ensure_ascii=False))
