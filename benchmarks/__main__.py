@@ -13,6 +13,7 @@ import platform
 
 from benchmarks import deep, imports, q_learning, repeated_games, solvers
 from benchmarks.timing import Table
+from marketsai_lite.experiments.__main__ import processor
 
 HERE = pathlib.Path(__file__).parent
 PACKAGES = ["numpy", "numba", "scipy", "torch", "quantecon"]
@@ -20,15 +21,10 @@ PACKAGES = ["numpy", "numba", "scipy", "torch", "quantecon"]
 
 def machine() -> dict[str, str]:
     """Return what the measurements depend on."""
-    processor = platform.processor() or platform.machine()
-    information = pathlib.Path("/proc/cpuinfo")
-    if information.exists():
-        lines = information.read_text().splitlines()
-        processor = next((x.split(": ")[1] for x in lines if x.startswith("model name")), processor)
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "date": datetime.date.today().isoformat(),
-        "processor": processor,
+        "processor": processor(),
         "processors": str(os.cpu_count()),
         "load at the start": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from marketsai_lite import experiments
-from marketsai_lite.experiments.__main__ import record
+from marketsai_lite.experiments.__main__ import processor, record
 
 AFFORDABLE = 10.0  # CPU seconds a cell may take to be computed again in the tests
 
@@ -33,6 +33,11 @@ def test_a_recorded_cell_drawn_anew_is_computed_again(name):
     again = module.run(**held.parameters[cell])
     expected = {k: v for k, v in held.results[cell].items() if k != "cpu_seconds"}
     assert set(again) == set(expected)
+    if getattr(module, "CHAOTIC", False) and held.provenance["processor"] != processor():
+        for key in expected:
+            low, high = _range(held, cell, key)
+            assert low <= np.min(again[key]) and np.max(again[key]) <= high, f"{cell}: {key}"
+        return
     for key, value in expected.items():
         np.testing.assert_allclose(
             again[key],
@@ -41,6 +46,17 @@ def test_a_recorded_cell_drawn_anew_is_computed_again(name):
             atol=1e-12,
             err_msg=f"{cell}: {key}",
         )
+
+
+def _range(held, cell, key):
+    """Range of a number over the cells that differ in nothing but seeds, and as much beside it."""
+
+    def alike(name):
+        return {k: v for k, v in held.parameters[name].items() if k not in ("seed", "seeds")}
+
+    values = [r[key] for name, r in held.results.items() if alike(name) == alike(cell)]
+    low, high = np.min(values), np.max(values)
+    return 2 * low - high, 2 * high - low
 
 
 def test_what_is_recorded_is_read_back_exactly(tmp_path, monkeypatch):

@@ -25,6 +25,14 @@ def timed(run, **cell):
     return {**result, "cpu_seconds": time.process_time() - start}
 
 
+def processor() -> str:
+    """Return the name of the processor, on which the last digits of a training run depend."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    named = (line.split(": ")[1] for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
 def provenance(name: str, cpu_seconds: float) -> dict:
     """Return what a reader needs to judge and repeat a run."""
     return {
@@ -34,6 +42,7 @@ def provenance(name: str, cpu_seconds: float) -> dict:
         "python": platform.python_version(),
         **{package: version(package) for package in VERSIONS},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "processor": processor(),
         "cpu seconds": round(cpu_seconds, 1),
     }
 
