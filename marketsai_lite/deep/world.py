@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from marketsai_lite.deep.training import one_thread
 from marketsai_lite.economy import Box, Grid
 
 SURVEY = 16  # periods of random play from which observations and rewards are scaled
@@ -78,6 +79,7 @@ class World:
     def function(self, f):
         """A function of scaled observations (B, do) as one of observations (..., 1, do)."""
 
+        @one_thread()
         @torch.inference_mode()
         def g(observations, *arguments):
             o = torch.as_tensor(observations, dtype=self.batch.dtype, device=self.batch.device)
