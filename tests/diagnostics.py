@@ -128,6 +128,28 @@ class Broken(Diagnostic):
         return x + 1, r
 
 
+@dataclass(frozen=True)
+class Kink(Diagnostic):
+    """A reward that is finite, and whose derivative is not a number."""
+
+    def initial(self, u):
+        return 0 * u
+
+    def step(self, x, z, a):
+        return x, namespace(x).sqrt(0 * a[..., 0, :] ** 2)
+
+
+@dataclass(frozen=True)
+class Jump(Diagnostic):
+    """A reward that depends on the action's sign, which PyTorch cannot differentiate."""
+
+    def initial(self, u):
+        return 0 * u
+
+    def step(self, x, z, a):
+        return x, 1.0 * (a[..., 0, :] > 0) + 0 * x
+
+
 class Killed(Exception):
     """Stands for the signal that ends a process."""
 

@@ -15,7 +15,9 @@ from diagnostics import (
     Corridor,
     Forgetful,
     Fuse,
+    Jump,
     Killed,
+    Kink,
     Luck,
     Target,
     Wage,
@@ -161,6 +163,31 @@ def test_the_checkpoint_of_another_run_is_refused(name, tmp_path, other):
         TRAIN[name](batch, config, int(other == "seed"), checkpoint=path)
 
 
+def test_so_is_that_of_other_parameters(name, tmp_path):
+    path, config = tmp_path / "run.pt", short(name, updates=2)
+    TRAIN[name](Batch(Wage(), 8), config, 0, checkpoint=path)
+    with pytest.raises(ValueError, match=r"checkpoint=.*growth=0.2.*this run.*growth=0.3"):
+        TRAIN[name](Batch(Wage(growth=0.3), 8), config, 0, checkpoint=path)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", "other"])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "run.pt"
+    if content == "other":
+        torch.save({"weights": torch.zeros(3)}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint=.*: must be a checkpoint or new"):
+        ppo.train(Batch(Target(), 8), short("ppo"), 0, checkpoint=path)
+
+
+def test_a_checkpoint_needs_a_folder(name, tmp_path):
+    batch = Fuse(Target(), 8)
+    batch.left = 16
+    with pytest.raises(ValueError, match=r"checkpoint=.*: must be in a folder that exists"):
+        TRAIN[name](batch, short(name), 0, checkpoint=tmp_path / "no" / "run.pt")
+
+
 def test_a_reward_that_is_not_a_number_stops_at_once(name):
     batch = Fuse(Broken(last=40), 4)
     with pytest.raises(FloatingPointError, match=r"reward is not finite in period 40 of Broken"):
@@ -185,6 +212,16 @@ def test_a_loss_that_is_not_finite_stops_at_once(name, monkeypatch):
     monkeypatch.setattr(ppo.pieces, piece, wrong)
     with pytest.raises(FloatingPointError, match=r"(loss|gain) is .* at update 3 in Target"):
         TRAIN[name](Batch(Target(), 8), SMALL[name], 0)
+
+
+def test_a_gradient_that_is_not_finite_stops_at_once():
+    with pytest.raises(FloatingPointError, match="gradient is nan at update 0 in Kink"):
+        apg.train(Batch(Kink(), 8), short("apg", updates=1), 0)
+
+
+def test_what_cannot_be_differentiated_is_refused():
+    with pytest.raises(ValueError, match="batch: economy Jump: must be differentiable"):
+        apg.train(Batch(Jump(), 8), short("apg"), 0)
 
 
 def wage(result, economy):
@@ -294,6 +331,7 @@ def test_apg_without_a_critic_counts_the_rewards_of_its_path_only():
     result = apg.train(Batch(Target(), 32), replace(SMALL["apg"], critic=False), 0)
     assert np.abs(result.act(grid(9)) - grid(9)).mean() < 0.05
     assert (result.curves["critic loss"] == 0).all()
+    assert np.isnan(result.value(grid(9))).all()
 
 
 def test_curves_hold_what_on_log_returns(name, capsys):
@@ -321,12 +359,14 @@ def test_results_are_plain_arrays(name):
 
 
 BAD = {
-    "dqn": {"n_step": 0, "τ": 0.0, "levels": 2, "ε": 1.1, "exploration": -0.1, "capacity": 0},
-    "sac": {"τ": 1.5, "α": 0.0, "minibatch": 0, "temperature_rate": -1.0, "critic_hidden": (0,)},
-    "ppo": {"λ": 1.1, "clip": 0.0, "entropy": -1.0, "epochs": 0, "gradient_norm": 0.0},
+    "dqn": {"n_step": 0, "τ": 0.0, "levels": 2, "ε": 1.1, "exploration": -0.1, "capacity": 0.5},
+    "sac": {"τ": 1.5, "α": 0.0, "minibatch": 0, "temperature_rate": -1.0, "critic_hidden": (0,)}
+    | {"entropy": 0.7},
+    "ppo": {"λ": 1.1, "clip": 0.0, "entropy": -1.0, "epochs": 0, "gradient_norm": 0.0}
+    | {"log_std": float("nan"), "minibatches": 2.0},
     "apg": {"steps": 0, "fits": 0, "τ": 0.0, "gradient_norm": -1.0},
 }
-COMMON = {"updates": 0, "rate": 0.0, "average": 1.0, "hidden": (32, 0), "log_every": 0}
+COMMON = {"updates": 10.5, "rate": 0.0, "average": 1.0, "hidden": (32, 0), "log_every": 0}
 
 
 @pytest.mark.parametrize(
@@ -336,6 +376,23 @@ COMMON = {"updates": 0, "rate": 0.0, "average": 1.0, "hidden": (32, 0), "log_eve
 def test_a_bad_setting_is_refused(name, field, value):
     with pytest.raises(ValueError, match=f"^{field}=.*: must be "):
         replace(SMALL[name], **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("dqn", {"capacity": 15, "n_step": 2}),
+        ("dqn", {"minibatch": 4, "hedge": True}),
+        ("sac", {"capacity": 7}),
+        ("sac", {"minibatch": 4, "hedge": True}),
+        ("ppo", {"minibatches": 65}),
+        ("ppo", {"hidden": 32}),
+        ("ppo", {"rate": float("inf")}),
+    ],
+)
+def test_a_setting_that_does_not_fit_the_batch_is_refused(name, setting):
+    with pytest.raises(ValueError, match=rf"^{next(iter(setting))}=.*: must be "):
+        TRAIN[name](Batch(Luck(), 8), short(name, **setting), 0)
 
 
 def test_every_setting_has_a_default_and_is_explained(name):

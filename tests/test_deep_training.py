@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Savers
-from diagnostics import Corridor, Luck, Target, Wage
+from diagnostics import GRID, Corridor, Luck, Target, Wage
 from torch import nn
 
 from marketsai_lite.deep.adam import Adam, vector
@@ -14,9 +14,11 @@ from marketsai_lite.deep.networks import Categorical, Normal, Span, Twins, mlp
 from marketsai_lite.deep.pieces import normal_log_density
 from marketsai_lite.deep.replay import Replay
 from marketsai_lite.deep.training import initialization, one_thread, streams
-from marketsai_lite.deep.world import World
+from marketsai_lite.deep.world import World, require_one_agent
 from marketsai_lite.economy import Box, Grid
 from marketsai_lite.views.batch import Batch
+
+ENDLESS = (Box(np.array([0.0]), np.array([np.inf])),)
 
 
 @pytest.fixture
@@ -207,6 +209,22 @@ def test_functions_take_arrays_and_tensors_of_any_batch(g, shape):
     assert y.dtype == torch.float32 and y.shape == shape
 
 
-def test_several_agents_are_refused(g):
-    with pytest.raises(ValueError, match=r"batch: agents .*: must be one agent"):
-        World(Batch(Savers(), 4), g)
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (Batch(Savers(), 4), "batch: agents .*: must be one agent"),
+        (Batch(Wage(actions=GRID), 4), "batch: actions Grid(.|\n)*: must be a Box"),
+        (Batch(Wage(actions=ENDLESS), 4), "batch: actions Box(.|\n)*: must have finite bounds"),
+        (Target(), r"batch=Target\(.*: must be a Batch"),
+    ],
+)
+def test_what_an_agent_cannot_live_in_is_refused(batch, message):
+    with pytest.raises(ValueError, match=message):
+        require_one_agent(batch, box=True)
+
+
+def test_rewards_may_be_large(g):
+    world = World(Batch(Target(), 4), g)
+    world.check(torch.full((3, 4), 3e38))
+    with pytest.raises(FloatingPointError):
+        world.check(torch.full((3, 4), float("inf")))

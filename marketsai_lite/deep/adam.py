@@ -56,15 +56,20 @@ class Adam:
 
     @torch.no_grad()
     def step(self, rate, longest=None):
-        """Descend along the gradients, shortened to length `longest`, and set them to zero."""
+        """Descend along the gradients, shortened to length `longest`; set them to zero.
+
+        Return the length that they had.
+        """
+        norm = self.g.norm()
         if longest is not None:
-            self.g *= (longest / (self.g.norm() + 1e-6)).clamp(max=1.0)
+            self.g *= (longest / (norm + 1e-6)).clamp(max=1.0)
         self.n += 1
         self.m.lerp_(self.g, 0.1)
         self.v.mul_(0.999).addcmul_(self.g, self.g, value=0.001)
         root = (self.v / (1 - 0.999**self.n)).sqrt_().add_(self.ε)
         self.θ.addcdiv_(self.m, root, value=-rate / (1 - 0.9**self.n))
         self.g.zero_()
+        return norm
 
     def state_dict(self):
         """What a checkpoint keeps, beside the parameters."""

@@ -29,10 +29,10 @@ from marketsai_lite.deep.training import (
     initialization,
     one_thread,
     require,
+    require_settings,
     streams,
 )
-from marketsai_lite.deep.world import World
-from marketsai_lite.economy import Box
+from marketsai_lite.deep.world import World, require_one_agent
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,11 @@ class Config:
     log_every: int = 50  # updates between entries of the curves
 
     def __post_init__(self):
-        for name in ("updates", "steps", "fits", "minibatch", "log_every"):
-            require(**{name: (getattr(self, name), getattr(self, name) >= 1, "at least 1")})
+        counts = ("updates", "steps", "fits", "minibatch", "log_every")
+        require_settings(self, counts=counts, rates=("rate", "gradient_norm"), widths=("hidden",))
         require(
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
-            rate=(self.rate, self.rate > 0, "positive"),
-            gradient_norm=(self.gradient_norm, self.gradient_norm > 0, "positive"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
-            hidden=(self.hidden, all(h >= 1 for h in self.hidden), "positive widths"),
         )
 
 
@@ -98,17 +95,17 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
     Returns
     -------
     Result
-        `value` is V of the policy.
+        `value` is V of the policy, and NaN without a critic.
 
     Raises
     ------
     ValueError
-        If the batch has several agents or a grid of actions, or `checkpoint` holds another run.
+        If the batch has several agents or a grid of actions, its rewards do not depend
+        differentiably on the action, or `checkpoint` holds another run.
     FloatingPointError
-        If a reward or a loss is not finite.
+        If a reward, a loss or a gradient is not finite.
     """
-    if not isinstance(batch.economy.actions[0], Box):
-        raise ValueError(f"batch: actions {batch.economy.actions[0]!r}: must be a Box")
+    require_one_agent(batch, box=True)
     with one_thread():
         rng = streams(seed, ("networks", "shocks", "minibatches"), batch.device)
         world = World(batch, rng["shocks"])
@@ -123,16 +120,17 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
         for update in run.updates():
             rate = config.rate * 0.5 * (1 + math.cos(math.pi * update / config.updates))
             gain, path = climb(world, learner, config)
-            actor.step(rate, config.gradient_norm)
+            gradient = actor.step(rate, config.gradient_norm)
             loss = fit(learner, critic, rate, config, path, rng["minibatches"])
             pieces.polyak(slow, critic.θ, config.τ)
             pieces.polyak(mean, actor.θ, 1 - min(config.average, update / (update + 10)))
-            run.note(update, **{"gain": gain, "critic loss": loss})
-    return run.result(
-        averaged,
-        lambda o, generator: averaged(o),
-        lambda o: world.units(learner.critic(o)[:, 0] + learner.level),
-    )
+            run.note(update, **{"gain": gain, "critic loss": loss, "gradient": gradient})
+
+    def value(o):
+        v = world.units(learner.critic(o)[:, 0] + learner.level)
+        return v if config.critic else torch.full_like(v, math.nan)
+
+    return run.result(averaged, lambda o, generator: averaged(o), value)
 
 
 def climb(world, learner, config):
@@ -151,6 +149,8 @@ def climb(world, learner, config):
     target_t = pieces.n_step_target(r_t, v_tp1, cut_t, world.β)
     starts = torch.cat([torch.ones_like(cut_t[:1]), cut_t[:-1]])
     gain = target_t[starts].sum() / world.batch.size
+    if not gain.requires_grad:
+        raise ValueError(f"batch: economy {world.name}: must be differentiable in its action")
     (-gain).backward()
     return gain.item(), (o_t.detach().flatten(0, 1), target_t.detach().flatten())
 

@@ -11,8 +11,9 @@ Departures from Mnih et al. (2015).  Where a copy is truncated the value of the 
 stands for the rest.  The level of the values is a number of its own.  The target network moves a
 little with every update; squared error and Adam; the learning rate falls to zero.  A box of actions
 is divided into `levels` in each of its dimensions, one head of the network for each, and Q is the
-*mean* of the heads: the maximum is then easy for any number of dimensions, and right where the
-payoff is a sum.  The policy that is judged looks between the levels, at the peak of a parabola.
+*mean* of the heads: the maximum is then easy for any number of dimensions, and right where Q is a
+sum over them, that is, where rewards and transitions fall apart into dimensions.  The policy that
+is judged looks between the levels, at the peak of a parabola.
 
 `hedge` removes from every target what the shocks explain (`pieces.hedged`).
 """
@@ -33,9 +34,10 @@ from marketsai_lite.deep.training import (
     initialization,
     one_thread,
     require,
+    require_settings,
     streams,
 )
-from marketsai_lite.deep.world import World
+from marketsai_lite.deep.world import World, require_one_agent
 from marketsai_lite.economy import Box
 
 
@@ -57,21 +59,19 @@ class Config:
     ε: float = 0.1  # probability of a random action in the end
     exploration: float = 0.3  # part of the updates in which ε falls from 1
     rate: float = 1e-3  # learning rate at the start; it falls linearly to zero
-    average: float = 0.999  # weight of the past in the averaged network, which is judged
+    average: float = 0.999  # weight of the past in the averaged network, in which `act` is greedy
     hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers
     log_every: int = 500  # updates between entries of the curves
 
     def __post_init__(self):
-        for name in ("updates", "minibatch", "capacity", "n_step", "log_every"):
-            require(**{name: (getattr(self, name), getattr(self, name) >= 1, "at least 1")})
+        counts = ("updates", "minibatch", "capacity", "n_step", "levels", "log_every")
+        require_settings(self, counts=counts, rates=("rate",), widths=("hidden",))
         require(
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
             levels=(self.levels, self.levels >= 3, "at least 3"),
             ε=(self.ε, 0 <= self.ε <= 1, "in [0, 1]"),
             exploration=(self.exploration, 0 <= self.exploration <= 1, "in [0, 1]"),
-            rate=(self.rate, self.rate > 0, "positive"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
-            hidden=(self.hidden, all(h >= 1 for h in self.hidden), "positive widths"),
         )
 
 
@@ -144,10 +144,20 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
     Raises
     ------
     ValueError
-        If the batch has several agents, or `checkpoint` holds another run.
+        If the batch has several agents, the replay or a minibatch is too small for it, or
+        `checkpoint` holds another run.
     FloatingPointError
-        If a reward or a loss is not finite.
+        If a reward, a loss or a gradient is not finite.
     """
+    require_one_agent(batch)
+    least = config.n_step * batch.size
+    require(
+        capacity=(
+            config.capacity,
+            config.capacity >= least,
+            f"at least {least}, {config.n_step} periods",
+        )
+    )
     with one_thread():
         rng = streams(seed, ("networks", "shocks", "actions", "minibatches"), batch.device)
         world = World(batch, rng["shocks"])
@@ -156,6 +166,8 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
         online, averaged = learner.online, learner.averaged
         adam, (slow, _), (mean, _) = Adam(online), vector(learner.slow), vector(averaged)
         dz = world.shocks(world.state).shape[1] if config.hedge else 0
+        drawn = config.minibatch if config.replay else batch.size
+        require(minibatch=(drawn, drawn > 4 * dz, f"more than four times the {dz} shocks"))
         replay = Replay(
             max(config.n_step, config.capacity // batch.size) if config.replay else config.n_step,
             batch.size,
@@ -172,10 +184,10 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
             for _ in range(1 if len(replay) else config.n_step):
                 play(world, online, replay, config.hedge, ε, rng["actions"])
             loss = learn(world, learner, config, replay, rng["minibatches"])
-            adam.step(config.rate * (1 - part))
+            gradient = adam.step(config.rate * (1 - part))
             pieces.polyak(slow, adam.θ, config.τ if config.target else 1.0)
             pieces.polyak(mean, adam.θ, 1 - min(config.average, update / (update + 10)))
-            run.note(update, loss=loss)
+            run.note(update, loss=loss, gradient=gradient)
 
     def value(o):
         q = world.units(averaged(o) + learner.level)

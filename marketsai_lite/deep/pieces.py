@@ -147,9 +147,10 @@ def hedged(δ_t, z_t, z_tp1):
 
     The shocks' innovations ν, what z_{t+1} holds beyond its regression on z_t, are news that no
     action influenced.  Least squares finds the hedge ratios h, and δ - h·ν has the same mean in
-    every state but far less variance.  Exact where the conditional mean of the shocks is linear, as
-    for every chain of two states and for Rouwenhorst's; otherwise what is added to δ depends on the
-    shocks alone, which changes no policy.
+    every state but far less variance, up to an error in h of the order of the number of shocks over
+    B.  This holds where the conditional mean of the shocks is linear in them, as for independent
+    chains of two states and for Rouwenhorst's; otherwise what is added to δ depends on the shocks
+    alone, which favors no action.  The shocks need not be among what the agent observes.
 
     Parameters
     ----------

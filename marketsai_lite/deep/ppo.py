@@ -3,18 +3,21 @@ r"""Proximal policy optimization, with a critic and generalized advantages.
 The agent plays T periods with its policy π, then climbs the clipped surrogate of Schulman et al.
 (2017) for a few epochs over that experience, while the critic learns the value of the states.
 
-Departures from the paper.  Policy and critic are separate networks.  The economies do not end:
+Departures from the paper.  Policy and critic are separate networks, with gradients of bounded
+length.  Actions are the tanh of a normal variable u, and probabilities and entropy are those of u.
+Advantages are standardized in every minibatch.  The economies do not end:
 where a copy is truncated the value of the state it had reached stands for the rest.  The mean level
 of the values, which no action changes, is a number of its own that is fitted at once; the critic's
 network learns their shape.  The learning rate falls to zero and the policy that is judged is an
 average over the last updates.
 
-`hedge` removes from every TD error what the period's shocks explain (`pieces.hedged`).  It changes
-no mean, and in economies where luck moves the value far more than one action does, it is the
+`hedge` removes from every TD error what the period's shocks explain (`pieces.hedged`).  It favors
+no action, and in economies where luck moves the value far more than one action does, it is the
 difference between noise and a gradient.
 """
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -29,9 +32,10 @@ from marketsai_lite.deep.training import (
     initialization,
     one_thread,
     require,
+    require_settings,
     streams,
 )
-from marketsai_lite.deep.world import World
+from marketsai_lite.deep.world import World, require_one_agent
 from marketsai_lite.economy import Box
 
 
@@ -56,17 +60,14 @@ class Config:
     log_every: int = 10  # updates between entries of the curves
 
     def __post_init__(self):
-        for name in ("updates", "steps", "epochs", "minibatches", "log_every"):
-            require(**{name: (getattr(self, name), getattr(self, name) >= 1, "at least 1")})
+        counts = ("updates", "steps", "epochs", "minibatches", "log_every")
+        rates = ("clip", "rate", "critic_rate", "gradient_norm")
+        require_settings(self, counts=counts, rates=rates, widths=("hidden",))
         require(
             λ=(self.λ, 0 <= self.λ <= 1, "in [0, 1]"),
-            clip=(self.clip, self.clip > 0, "positive"),
-            entropy=(self.entropy, self.entropy >= 0, "non-negative"),
-            rate=(self.rate, self.rate > 0, "positive"),
-            critic_rate=(self.critic_rate, self.critic_rate > 0, "positive"),
-            gradient_norm=(self.gradient_norm, self.gradient_norm > 0, "positive"),
+            entropy=(self.entropy, 0 <= self.entropy < math.inf, "non-negative and finite"),
+            log_std=(self.log_std, math.isfinite(self.log_std), "finite"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
-            hidden=(self.hidden, all(h >= 1 for h in self.hidden), "positive widths"),
         )
 
 
@@ -111,10 +112,15 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
     Raises
     ------
     ValueError
-        If the batch has several agents, or `checkpoint` holds another run.
+        If the batch has several agents, a minibatch would have fewer than two decisions, or
+        `checkpoint` holds another run.
     FloatingPointError
-        If a reward or a loss is not finite.
+        If a reward, a loss or a gradient is not finite.
     """
+    require_one_agent(batch)
+    most = config.steps * batch.size // 2
+    right = config.minibatches <= most
+    require(minibatches=(config.minibatches, right, f"at most {most}, half of steps x copies"))
     with one_thread():
         rng = streams(seed, ("networks", "shocks", "actions", "minibatches"), batch.device)
         world = World(batch, rng["shocks"])
@@ -187,8 +193,10 @@ def learn(learner, adams, config, left, experience, generator):
             )
             error = nn.functional.mse_loss(learner.value(o), target)
             (error - gain - config.entropy * entropy.mean()).backward()
-            actor.step(left * config.rate, config.gradient_norm)
-            critic.step(left * config.critic_rate, 10 * config.gradient_norm)
-            losses.append(torch.stack([gain.detach(), error.detach(), entropy.detach().mean()]))
-    gain, error, entropy = torch.stack(losses).mean(0).tolist()
-    return {"gain": gain, "critic loss": error, "entropy": entropy}
+            norms = (
+                actor.step(left * config.rate, config.gradient_norm),
+                critic.step(left * config.critic_rate, 10 * config.gradient_norm),
+            )
+            losses.append(torch.stack([gain, error, entropy.mean(), *norms]).detach())
+    names = "gain", "critic loss", "entropy", "gradient", "critic gradient"
+    return dict(zip(names, torch.stack(losses).mean(0).tolist(), strict=True))

@@ -15,6 +15,7 @@ learning rate falls to zero and the policy that is judged is an average over the
 """
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -30,13 +31,13 @@ from marketsai_lite.deep.training import (
     initialization,
     one_thread,
     require,
+    require_settings,
     streams,
 )
-from marketsai_lite.deep.world import World
-from marketsai_lite.economy import Box
+from marketsai_lite.deep.world import World, require_one_agent
 
 LOG_STD = (-5.0, 2.0)  # range of the log standard deviation before squashing
-STRETCH = 3.0  # of the critics' actions, which in the end differ little
+STRETCH = 3.0  # multiplies the critics' actions, so that small differences between them matter
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,22 @@ class Config:
     log_every: int = 500  # updates between entries of the curves
 
     def __post_init__(self):
-        for name in ("updates", "minibatch", "capacity", "warmup", "log_every"):
-            require(**{name: (getattr(self, name), getattr(self, name) >= 1, "at least 1")})
+        counts = ("updates", "minibatch", "capacity", "warmup", "log_every")
+        widths = ("hidden", "critic_hidden")
+        require_settings(self, counts=counts, rates=("α", "rate"), widths=widths)
         require(
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
-            α=(self.α, self.α > 0, "positive"),
-            rate=(self.rate, self.rate > 0, "positive"),
-            average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
-            hidden=(self.hidden, all(h >= 1 for h in self.hidden), "positive widths"),
-            critic_hidden=(
-                self.critic_hidden,
-                all(h >= 1 for h in self.critic_hidden),
-                "positive widths",
+            entropy=(
+                self.entropy,
+                -math.inf < self.entropy < math.log(2),
+                "below log 2, the entropy of a uniform action",
             ),
-            temperature_rate=(self.temperature_rate, self.temperature_rate >= 0, "non-negative"),
+            average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
+            temperature_rate=(
+                self.temperature_rate,
+                0 <= self.temperature_rate < math.inf,
+                "non-negative and finite",
+            ),
         )
 
 
@@ -140,12 +143,13 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
     Raises
     ------
     ValueError
-        If the batch has several agents or a grid of actions, or `checkpoint` holds another run.
+        If the batch has several agents or a grid of actions, the replay or a minibatch is too small
+        for it, or `checkpoint` holds another run.
     FloatingPointError
-        If a reward or a loss is not finite.
+        If a reward, a loss or a gradient is not finite.
     """
-    if not isinstance(batch.economy.actions[0], Box):
-        raise ValueError(f"batch: actions {batch.economy.actions[0]!r}: must be a Box")
+    require_one_agent(batch, box=True)
+    require(capacity=(config.capacity, config.capacity >= batch.size, f"at least {batch.size}"))
     with one_thread():
         rng = streams(seed, ("networks", "shocks", "actions", "minibatches"), batch.device)
         world = World(batch, rng["shocks"])
@@ -154,9 +158,11 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
         averaged = learner.averaged
         adam, heat = Adam(learner.actor, learner.critics), Adam(learner.temperature)
         (slow, _), (mean, _) = vector(learner.slow), vector(averaged)
-        width = 2 * world.width + len(world.actions.low) + 1
-        width += 2 * world.shocks(world.state).shape[1] if config.hedge else 0
-        periods = max(1, config.capacity // batch.size)
+        dz = world.shocks(world.state).shape[1] if config.hedge else 0
+        drawn = config.minibatch
+        require(minibatch=(drawn, drawn > 4 * dz, f"more than four times the {dz} shocks"))
+        width = 2 * (world.width + dz) + len(world.actions.low) + 1
+        periods = config.capacity // batch.size
         replay = Replay(periods, batch.size, width, device=batch.device, dtype=batch.dtype)
         parts = {"learner": learner, "adam": adam, "heat": heat, "replay": replay, **rng}
         act = world.function(lambda o: world.vectors(averaged.mode(o)))
@@ -166,11 +172,11 @@ def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) 
                 play(world, learner, replay, config.hedge, rng["actions"], random=True)
             play(world, learner, replay, config.hedge, rng["actions"])
             losses = learn(world, learner, config, replay, rng["minibatches"])
-            adam.step(config.rate * (1 - update / config.updates))
+            gradient = adam.step(config.rate * (1 - update / config.updates))
             heat.step(config.temperature_rate)
             pieces.polyak(slow, adam.parts[1], config.τ)
             pieces.polyak(mean, adam.parts[0], 1 - min(config.average, update / (update + 10)))
-            run.note(update, **losses)
+            run.note(update, **losses, gradient=gradient)
 
     def value(o):
         a = torch.tanh(averaged.net(o).chunk(2, -1)[0])

@@ -52,9 +52,8 @@ def streams(seed, names, device="cpu") -> dict[str, torch.Generator]:
 def initialization(generator):
     """Draw first weights from `generator` and leave the global stream where it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(
-            int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        )
+        seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+        torch.default_generator.manual_seed(int(seed))
         yield
 
 
@@ -63,6 +62,27 @@ def require(**conditions) -> None:
     for name, (value, right, permitted) in conditions.items():
         if not right:
             raise ValueError(f"{name}={value!r}: must be {permitted}")
+
+
+def require_settings(config, *, counts=(), rates=(), widths=()) -> None:
+    """Raise a ValueError for the first setting of `config` that is not of its kind.
+
+    Parameters
+    ----------
+    counts, rates, widths : tuples of str
+        Names of settings that must be positive integers, positive numbers, and tuples of positive
+        integers.
+    """
+    for name in counts:
+        value = getattr(config, name)
+        require(**{name: (value, isinstance(value, int) and value >= 1, "an integer, at least 1")})
+    for name in rates:
+        value = getattr(config, name)
+        require(**{name: (value, 0 < value < math.inf, "positive and finite")})
+    for name in widths:
+        value = getattr(config, name)
+        right = isinstance(value, tuple) and all(isinstance(h, int) and h >= 1 for h in value)
+        require(**{name: (value, right, "a tuple of positive widths, such as (64, 64)")})
 
 
 class Run:
@@ -93,10 +113,14 @@ class Run:
         self.world, self.config, self.act = world, config, act
         self.parts = {"world": world, **parts}
         self.path = None if checkpoint is None else Path(checkpoint)
+        if self.path is not None and not self.path.parent.is_dir():
+            raise ValueError(f"checkpoint={checkpoint!r}: must be in a folder that exists")
         self.on_log, self.progress = on_log, progress
+        with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+            economy = " ".join(repr(batch.economy).split())
         self.identity = (
-            f"{type(config).__module__} {config!r} seed={seed} {world.name} β={world.β} "
-            f"copies={batch.size} horizon={batch.horizon} {batch.dtype}"
+            f"{type(config).__module__} {config!r} seed={seed} {economy} "
+            f"copies={batch.size} horizon={batch.horizon} {batch.dtype} {batch.device}"
         )
         self.curves: dict[str, list[float]] = {}
         self.recent: dict[str, list[float]] = {}
@@ -180,7 +204,11 @@ class Run:
         os.replace(part, path)
 
     def _load(self, path):
-        saved: dict[str, Any] = torch.load(path, weights_only=True)
+        try:
+            saved: dict[str, Any] = torch.load(path, weights_only=True)
+            saved["identity"]
+        except Exception as error:
+            raise ValueError(f"checkpoint={str(path)!r}: must be a checkpoint or new") from error
         if saved["identity"] != self.identity:
             raise ValueError(
                 f"checkpoint={str(path)!r}: was written by {saved['identity']}; "

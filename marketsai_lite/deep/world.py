@@ -1,12 +1,30 @@
 """The world of one agent: copies of an economy, seen through the agent's scales."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from marketsai_lite.deep.training import one_thread
 from marketsai_lite.economy import Box, Grid
+from marketsai_lite.views.batch import Batch
 
 SURVEY = 16  # periods of random play from which observations and rewards are scaled
+
+
+def require_one_agent(batch, box=False):
+    """Raise a ValueError unless `batch` holds copies of an economy in which one agent acts.
+
+    With `box` its action must be a vector of numbers.
+    """
+    if not isinstance(batch, Batch):
+        raise ValueError(f"batch={batch!r}: must be a Batch of an economy; see views/batch.py")
+    if len(batch.economy.agents) != 1:
+        raise ValueError(f"batch: agents {batch.economy.agents!r}: must be one agent")
+    (actions,) = batch.economy.actions
+    if box and not isinstance(actions, Box):
+        raise ValueError(f"batch: actions {actions!r}: must be a Box")
+    if isinstance(actions, Box) and not all(np.isfinite(v).all() for v in actions):
+        raise ValueError(f"batch: actions {actions!r}: must have finite bounds")
 
 
 class World:
@@ -18,8 +36,6 @@ class World:
 
     def __init__(self, batch, generator):
         economy = batch.economy
-        if len(economy.agents) != 1:
-            raise ValueError(f"batch: agents {economy.agents!r}: must be one agent")
         self.batch, self.generator, self.β = batch, generator, economy.β
         (self.actions,) = economy.actions
         self.name = type(economy).__name__
@@ -66,7 +82,7 @@ class World:
 
     def check(self, r_t):
         """Stop if one of the latest rewards (T, B) or (B,) is not finite."""
-        if not bool(torch.isfinite(r_t.sum())):
+        if not bool(torch.isfinite(r_t).all()):
             rows = torch.isfinite(r_t.reshape(-1, self.batch.size)).all(1).tolist()
             period = self.samples // self.batch.size - len(rows) + rows.index(False)
             raise FloatingPointError(f"reward is not finite in period {period} of {self.name}")
