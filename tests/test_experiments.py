@@ -74,6 +74,12 @@ def test_an_unknown_experiment_is_refused():
         experiments.load("no_such")
 
 
+def test_the_list_is_there_without_pytorch():
+    code = "import sys; from marketsai_lite import experiments as e; "
+    code += "[e.load(name).cells() for name in e.names()]; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_list_says_what_each_costs():
     listing = subprocess.run(
         [sys.executable, "-m", "marketsai_lite.experiments"],

@@ -27,7 +27,7 @@ RULES = {
     ),
     "experiments/": (
         "numpy",
-        "experiments running economies economy solutions tabular views.table",
+        "experiments running economies economy solutions tabular deep views.table views.batch",
     ),
     "running/": ("numpy tqdm joblib ray", "running"),
     "claims.py": ("IPython", ""),

@@ -1,0 +1,106 @@
+"""Agents with continuous actions on the linear-quadratic monopolist: errors of each seed.
+
+Soft actor-critic with and without the hedge, PPO, and the analytic policy gradient, which knows
+the model; scored against the closed form during training and at its end.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from marketsai_lite.economies.lq_monopolist import LQMonopolist
+from marketsai_lite.economy import stationary
+from marketsai_lite.solutions import lq_monopolist, scores
+
+COST = 320
+CHAOTIC = True
+SEEDS = 10  # of each agent
+POINTS = 20  # of a curve
+# settings: of each agent its module, copies of the economy, and what differs from the defaults
+SAC: dict[str, Any] = dict(
+    updates=1_500,
+    minibatch=512,
+    rate=5e-3,
+    τ=0.05,
+    average=0.995,
+    hidden=(32, 32),
+    critic_hidden=(256,),
+)
+AGENTS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "SAC": ("sac", 64, dict(SAC, hedge=True)),
+    "SAC, no hedge": ("sac", 64, SAC),
+    "PPO": ("ppo", 256, dict(updates=140, λ=0.5, hedge=True)),
+    "analytic": ("apg", 16, dict(updates=300, rate=1e-2, critic=False, hidden=(32, 32))),
+}
+# end of settings
+
+
+def cells():
+    """Return one cell for each agent and seed."""
+    return {
+        f"{agent}, seed {seed}": {"agent": agent, "seed": seed}
+        for agent in AGENTS
+        for seed in range(SEEDS)
+    }
+
+
+def run(agent, seed):
+    """Return a policy's error and loss at the end of training, and on the way with the samples."""
+    error, loss = ruler(LQMonopolist())
+
+    def measure(update, act):
+        return {"error": error(act), "loss": loss(act)}
+
+    result = train(agent, seed, on_log=measure)
+    return {
+        "error": error(result.act),
+        "loss": loss(result.act),
+        "samples": result.samples,
+        "errors": result.curves["error"].round(6),
+        "losses": result.curves["loss"].round(4),
+        "lived": result.curves["samples"].astype(int),
+    }
+
+
+def train(agent, seed, *, shorter=1, **options):
+    """Train an agent of `AGENTS` with a fraction 1/`shorter` of its updates."""
+    from marketsai_lite.deep import apg, ppo, sac
+    from marketsai_lite.views.batch import Batch
+
+    name, copies, given = AGENTS[agent]
+    module = {"apg": apg, "ppo": ppo, "sac": sac}[name]
+    updates = given["updates"] // shorter
+    config = module.Config(**{**given, "updates": updates, "log_every": max(1, updates // POINTS)})
+    return module.train(Batch(LQMonopolist(), copies, horizon=200), config, seed, **options)
+
+
+def ruler(economy, nodes=201, periods=400):
+    """Return two functions of an agent's `act`: its mean error, and its loss.
+
+    The error is that of output where the optimal firm leads.  The loss is that of value, from
+    the middle output and stationary demand, in percent of what it is worth to react to demand at
+    all; the loss from where `act` leads is interpolated between `nodes` outputs.
+    """
+    exact, β = lq_monopolist.solve(economy), economy.β
+    d, P = economy.exo.values[:, 0], economy.exo.transition
+    q, middle, ψ = np.linspace(economy.low, economy.high, nodes), nodes // 2, stationary(P)
+    best = exact.policy(q[:, None], d)
+    at = np.stack(np.broadcast_arrays(q[:, None], d), -1)[..., None, :]
+    x, i, chosen = scores.simulate(
+        economy, lambda x, z: exact.policy(x, z)[..., None], size=20, drop=100
+    )
+    visited = economy.observe(x, economy.exo.shocks(i))
+
+    def error(act):
+        return float(np.abs(act(visited) - chosen).mean())
+
+    def lost(q_next):
+        now, total = (q_next - best) ** 2, 0.0 * best
+        for _ in range(periods):
+            later = (total @ P.T).T
+            columns = [np.interp(to, q, y) for to, y in zip(q_next.T, later, strict=True)]
+            total = now + β * np.stack(columns, 1)
+        return ψ @ total[middle]
+
+    still = lost(np.full(best.shape, q[middle]))
+    return error, lambda act: float(100 * lost(act(at)[..., 0, 0]) / still)
