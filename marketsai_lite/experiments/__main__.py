@@ -29,8 +29,10 @@ def processor() -> str:
     """Return the name of the processor, on which the last digits of a training run depend."""
     about = Path("/proc/cpuinfo")
     lines = about.read_text().splitlines() if about.exists() else []
-    named = (line.split(": ")[1] for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
+    told = dict([part.strip() for part in line.split(":", 1)] for line in lines if ":" in line)
+    if "model name" not in told:
+        return platform.processor() or platform.machine()
+    return "{model name}, family {cpu family}, model {model}".format_map(told)
 
 
 def provenance(name: str, cpu_seconds: float) -> dict:
