@@ -19,10 +19,18 @@ VERSIONS = ("numpy", "numba", "torch")
 
 
 def timed(run, **cell):
-    """Run a cell and add the CPU seconds that it took."""
+    """Run a cell and add the CPU seconds that it took, and by which code and where."""
     start = time.process_time()
     result = run(**cell)
-    return {**result, "cpu_seconds": time.process_time() - start}
+    seconds = time.process_time() - start
+    return {**result, "cpu_seconds": seconds, "commit": commit(), "processor": processor()}
+
+
+def commit() -> str:
+    """Return the commit that is checked out; it ends in -dirty if files have been changed."""
+    words = ("git", "describe", "--always", "--dirty", "--abbrev=12")
+    done = subprocess.run(words, capture_output=True, text=True, cwd=RECORDED)
+    return done.stdout.strip() or "unknown"
 
 
 def processor() -> str:
@@ -35,34 +43,39 @@ def processor() -> str:
     return "{model name}, family {cpu family}, model {model}".format_map(told)
 
 
-def provenance(name: str, cpu_seconds: float) -> dict:
-    """Return what a reader needs to judge and repeat a run."""
+def provenance(name: str, results: dict) -> dict:
+    """Return what a reader needs to judge and repeat a run.
+
+    Commits and processors are those of the cells, which a resumed run may have several of.
+    """
+    seconds = sum(float(result["cpu_seconds"]) for result in results.values())
+    of_cells = {
+        key: ", ".join(sorted({str(result[key]) for result in results.values()}))
+        for key in ("commit", "processor")
+    }
     return {
         "command": f"python -m marketsai_lite.experiments {name}",
         "date": date.today().isoformat(),
-        "commit": _git("describe", "--always", "--dirty", "--abbrev=12"),
         "python": platform.python_version(),
         **{package: version(package) for package in VERSIONS},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
-        "processor": processor(),
-        "cpu seconds": round(cpu_seconds, 1),
+        **of_cells,
+        "cpu seconds": round(seconds, 1),
     }
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=RECORDED)
-    return done.stdout.strip() or "unknown"
 
 
 def record(name: str, cells: dict, results: dict) -> Path:
     """Write the results of a finished experiment, atomically."""
-    seconds = {cell: float(result["cpu_seconds"]) for cell, result in results.items()}
     held = {
-        "provenance": provenance(name, sum(seconds.values())),
+        "provenance": provenance(name, results),
         "cells": {
             cell: {
                 "parameters": cells[cell],
-                "result": {key: value.tolist() for key, value in result.items()},
+                "result": {
+                    key: value.tolist()
+                    for key, value in result.items()
+                    if key not in ("commit", "processor")
+                },
             }
             for cell, result in results.items()
         },
