@@ -20,7 +20,7 @@ from marketsai_lite.tabular.q_learning import q_learning
 from marketsai_lite.tabular.schedules import constant, rescaled
 from marketsai_lite.views.table import lottery, tabulate
 
-COST = 4500
+COST = 5_800
 CHAOTIC = True
 DIMS = (1, 2, 3, 4, 5, 8, 10, 20)
 SHARES = (0.1, 0.4)  # range of the shares in a list of actions; the best lie in .16 to .33
