@@ -48,14 +48,15 @@ def table(title, runs) -> Table:
     """Samples per CPU second, and how many times as many ours are."""
     from benchmarks.timing import interleaved
 
-    seconds = interleaved({name: run for name, (_, run) in runs.items()})
-    rate = {name: samples / seconds[name] for name, (samples, _) in runs.items()}
+    seconds = interleaved({name: run for name, (_, _, run) in runs.items()})
+    rate = {name: samples / seconds[name] for name, (samples, _, _) in runs.items()}
     first = next(iter(rate.values()))
     rows = [
         {
             "agent and environment": name,
             "samples per CPU second": f"{r:,.0f}",
-            "ours is faster by": f"{first / r:.2f}",
+            "updates per CPU second": f"{runs[name][1] / seconds[name]:,.1f}",
+            "times slower than ours, in samples": round(first / r, 2),
         }
         for name, r in rate.items()
     ]
@@ -64,13 +65,13 @@ def table(title, runs) -> Table:
         "two networks of 64 by 64.",
         "SAC": f"One update with a minibatch of {SAC_MINIBATCH} in each period, actor of 64 by 64, "
         "twin critics with one layer of 512. With eight environments a period has eight samples, "
-        f"with our batch {SAC_COPIES}: compare the first two rows, or times per update.",
+        f"with our batch {SAC_COPIES}.",
     }
     return Table(title, text[title[:3]], rows)
 
 
 def ppo_runs(economy, updates=4):
-    """Runs by name, each with its number of samples."""
+    """Runs by name, each with its numbers of samples and updates."""
     import torch
     from stable_baselines3 import PPO
 
@@ -95,10 +96,10 @@ def ppo_runs(economy, updates=4):
             policy_kwargs=policy,
             device="cpu",
         )
-        return samples, lambda: agent.learn(samples)
+        return samples, updates, lambda: agent.learn(samples)
 
     return {
-        "ours": (samples, lambda: ppo.train(batch, config, 0)),
+        "ours": (samples, updates, lambda: ppo.train(batch, config, 0)),
         "Stable-Baselines3, our batch": theirs(vector(batch), STEPS),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(
             dummy(economy), COPIES * STEPS // ENVIRONMENTS
@@ -107,7 +108,7 @@ def ppo_runs(economy, updates=4):
 
 
 def sac_runs(economy, updates=200):
-    """Runs by name, each with its number of samples."""
+    """Runs by name, each with its numbers of samples and updates."""
     import torch
     from stable_baselines3 import SAC
 
@@ -137,10 +138,10 @@ def sac_runs(economy, updates=200):
             policy_kwargs=policy,
             device="cpu",
         )
-        return samples, lambda: agent.learn(samples)
+        return samples, updates, lambda: agent.learn(samples)
 
     return {
-        "ours": (SAC_COPIES * (updates + warmup), lambda: sac.train(batch, config, 0)),
+        "ours": (SAC_COPIES * (updates + warmup), updates, lambda: sac.train(batch, config, 0)),
         "Stable-Baselines3, our batch": theirs(vector(batch)),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(dummy(economy)),
     }
