@@ -80,7 +80,7 @@ def left_by_learning(module):
 
 def equal(got, want):
     got, want = (torch.as_tensor(x, dtype=torch.float64) for x in (got, want))
-    torch.testing.assert_close(got, want, rtol=1e-7, atol=1e-9)
+    return got.shape == want.shape and torch.allclose(got, want, rtol=1e-7, atol=1e-9)
 
 
 def log_normal(u, mean, log_std):
@@ -140,9 +140,9 @@ def test_dqn(n, on):
         targets = q.detach() + pieces.hedged(targets - q.detach(), z_t, z_tp1)
     loss = (targets - q).square().mean()
 
-    equal(dqn.learn(world, learner, config, replay, g), loss.item())
-    equal(left_by_learning(online), gradient(loss, online))
-    equal(learner.level, level + 0.1 * (targets - q).mean().item())
+    assert equal(dqn.learn(world, learner, config, replay, g), loss.item())
+    assert equal(left_by_learning(online), gradient(loss, online))
+    assert equal(learner.level, level + 0.1 * (targets - q).mean().item())
 
 
 @pytest.mark.parametrize("hedge", [False, True])
@@ -186,16 +186,16 @@ def test_sac(hedge):
     temperature_loss = -α * (log_πs + 2 * config.entropy).mean()
 
     losses = sac.learn(world, learner, config, replay, g)
-    equal(losses["critic loss"], critic_loss.item())
-    equal(losses["entropy"], -log_πs.mean())
-    equal(losses["temperature"], α.item())
+    assert equal(losses["critic loss"], critic_loss.item())
+    assert equal(losses["entropy"], -log_πs.mean())
+    assert equal(losses["temperature"], α.item())
     for loss, part in (
         (critic_loss, learner.critics),
         (actor_loss, learner.actor),
         (temperature_loss, learner.temperature),
     ):
-        equal(left_by_learning(part), gradient(loss, part))
-    equal(learner.level, level + 0.1 * error.mean().item())
+        assert equal(left_by_learning(part), gradient(loss, part))
+    assert equal(learner.level, level + 0.1 * error.mean().item())
 
 
 @pytest.mark.parametrize("critic", [True, False])
@@ -221,10 +221,10 @@ def test_apg_climbs_every_piece_of_the_paths(critic):
 
     world, again, _ = start("apg", config)
     gain, (o, targets) = apg.climb(world, again, config)
-    equal(gain, want.item())
-    equal(left_by_learning(again.policy), -gradient(want, learner.policy))
-    equal(o, torch.cat([o for o, *_ in seen]).detach())
-    equal(targets, [rest(t, b).item() for t in range(T) for b in range(B)])
+    assert equal(gain, want.item())
+    assert equal(left_by_learning(again.policy), -gradient(want, learner.policy))
+    assert equal(o, torch.cat([o for o, *_ in seen]).detach())
+    assert equal(targets, [rest(t, b).item() for t in range(T) for b in range(B)])
     assert not world.state.x.requires_grad
 
 
@@ -245,9 +245,9 @@ def test_apg_fits_its_critic(critic):
         losses.append(loss.item())
 
     got = Adam(learner.critic)
-    equal(apg.fit(learner, got, 0.01, config, (o, targets), g), sum(losses) / 2)
-    equal(got.θ, adam.θ)
-    equal(learner.level, level)
+    assert equal(apg.fit(learner, got, 0.01, config, (o, targets), g), sum(losses) / 2)
+    assert equal(got.θ, adam.θ)
+    assert equal(learner.level, level)
 
 
 @pytest.mark.parametrize("hedge", [False, True])
@@ -282,12 +282,12 @@ def test_ppo_judges_what_it_played(actions, hedge, monkeypatch):
             if cut_t[k, b]:
                 break
         o, u = rows[t, b, :2], rows[t, b, 2:-3]
-        equal(o, o_t[t, b])
-        equal(learner.policy.box(torch.tanh(u)) if actions is PLANE else u[0], a_t[t, b])
+        assert equal(o, o_t[t, b])
+        assert equal(learner.policy.box(torch.tanh(u)) if actions is PLANE else u[0], a_t[t, b])
         log_π = log_probability(learner.policy, o, u).item()
-        equal(rows[t, b, -3:], [log_π, advantage, advantage + v_t[t, b]])
+        assert equal(rows[t, b, -3:], [log_π, advantage, advantage + v_t[t, b]])
         total += advantage
-    equal(learner.level, level + total / (T * 8))
+    assert equal(learner.level, level + total / (T * 8))
 
 
 @pytest.mark.parametrize("longest", [1e-3, 1e3])
@@ -319,13 +319,13 @@ def test_ppo_climbs_its_surrogate(actions, longest):
     adams = Adam(policy, ε=1e-5), Adam(learner.critic, ε=1e-5)
     before = [adam.θ.clone() for adam in adams]
     losses = ppo.learn(learner, adams, config, 0.5, experience, g)
-    equal(losses["gain"], gain.item())
-    equal(losses["critic loss"], error.item())
-    equal(losses["entropy"], entropy.item())
+    assert equal(losses["gain"], gain.item())
+    assert equal(losses["critic loss"], error.item())
+    assert equal(losses["entropy"], entropy.item())
     for k, rate, norm in ((0, config.rate, longest), (1, config.critic_rate, 10 * longest)):
         step = want[k] * min(1.0, norm / (want[k].norm().item() + 1e-6))
-        equal(adams[k].m, 0.1 * step)  # the first one
-        equal(adams[k].θ, before[k] - 0.5 * rate * step / (step.abs() + 1e-5))
+        assert equal(adams[k].m, 0.1 * step)  # the first one
+        assert equal(adams[k].θ, before[k] - 0.5 * rate * step / (step.abs() + 1e-5))
 
 
 RATES = {  # of update u of 4: the steps that Adam takes, and their longest gradients

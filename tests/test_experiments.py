@@ -104,7 +104,8 @@ def test_an_unknown_experiment_is_refused():
 def test_the_list_is_there_without_pytorch():
     code = "import sys; from marketsai_lite import experiments as e; "
     code += "[e.load(name).cells() for name in e.names()]; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == 0
 
 
 def test_the_list_says_what_each_costs():

@@ -30,20 +30,21 @@ for n, m, memory, α, δ, dyadic in [
 
 def compare(seeds, window, periods, **environment):
     code = f"SEEDS, WINDOW, PERIODS = range({seeds}), {window}, {periods}\n{COMPARE}"
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_simulator_returns_the_cpus_bits():
-    compare(2, 300, 1_000, NUMBA_ENABLE_CUDASIM="1")
+    done = compare(2, 300, 1_000, NUMBA_ENABLE_CUDASIM="1")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not cuda.is_available(), reason="no CUDA GPU")
 def test_the_gpu_returns_the_cpus_bits():
-    compare(200, 2_000, 200_000)
+    done = compare(200, 2_000, 200_000)
+    assert done.returncode == 0, done.stderr

@@ -224,7 +224,9 @@ def test_search_finds_the_lecture(lecture, visit):
 @needs_chromium
 def test_a_word_that_is_nowhere_is_not_found(visit):
     page = visit("search.html?q=xylophonist")
-    page.get_by_text("did not match any documents").wait_for()
+    answer = page.get_by_text("did not match any documents")
+    answer.wait_for()
+    assert answer.is_visible()
 
 
 @needs_chromium
