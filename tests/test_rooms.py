@@ -14,7 +14,8 @@ FRAMEWORKS = {"torch", "pettingzoo", "gymnasium", "ray"}
 # For each room: the modules of other libraries, and the rooms of this package, that it may import.
 RULES = {
     "economies/": ("numpy", "economy economies"),
-    "economy.py": ("numpy quantecon", "economy"),
+    "economy/": ("numpy quantecon", "economy"),
+    "require.py": ("", ""),
     "views/table.py": ("numpy quantecon", "economy tabular.mdp tabular.games views"),
     "views/pettingzoo.py": ("numpy pettingzoo gymnasium", "economy views"),
     "views/gymnasium.py": ("numpy gymnasium", "economy views"),
@@ -45,6 +46,7 @@ def broken(name, source):
     if room is None:
         return [] if not source.strip() or _only_docstring(source) else [f"{name} is in no room"]
     libraries, rooms = (set(words.split()) for words in RULES[room])
+    rooms |= {"require"}
     package = ".".join(["marketsai_lite", *name.split("/")[:-1]])
     wrong = []
     for module in imported(source, package):

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from marketsai_lite.require import require
+
 PATIENCE = 10  # a checkpoint may take one part in so many of the time
 
 
@@ -55,13 +57,6 @@ def initialization(generator):
         seed = torch.randint(2**62, (), generator=generator, device=generator.device)
         torch.default_generator.manual_seed(int(seed))
         yield
-
-
-def require(**conditions) -> None:
-    """Raise a ValueError for the first name=(value, whether it is right, what it must be)."""
-    for name, (value, right, permitted) in conditions.items():
-        if not right:
-            raise ValueError(f"{name}={value!r}: must be {permitted}")
 
 
 def require_settings(config, *, counts=(), rates=(), widths=()) -> None:

@@ -1,0 +1,165 @@
+"""Exogenous chains: everything that is random in an economy."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from marketsai_lite.economy.arrays import like, namespace
+
+
+@dataclass(frozen=True, eq=False)
+class Exogenous:
+    """The shocks: a finite aggregate chain and, if wanted, one chain of each agent's own.
+
+    Where the chains stand is an integer array `i` of shape (..., width): the aggregate state in
+    column 0, then the own state of each agent, whose moves are independent given the aggregate
+    transition.
+
+    Parameters
+    ----------
+    values : (nz, dz)
+        Shock values of each aggregate state.
+    transition : (nz, nz)
+        Row-stochastic matrix P(z, z').
+    own_values : (ne, de), optional
+        Shock values of each own state.
+    own_transition : (nz, nz, ne, ne), optional
+        P(e' | e, z, z'), as in Krusell and Smith (1998).
+    n : int
+        Number of own states: one of each agent, or of each unit (a household, a sector) that a
+        single agent governs; 0 without own shocks.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, a value is not finite, or a row is not a probability distribution.
+    """
+
+    values: np.ndarray
+    transition: np.ndarray
+    own_values: Any = None
+    own_transition: Any = None
+    n: int = 0
+
+    def __post_init__(self):
+        values = _finite("values", self.values, ndim=2)
+        nz = len(values)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "transition", _stochastic("transition", self.transition, (nz, nz)))
+        if (self.own_values is None) != (self.n == 0) or (self.own_transition is None) != (
+            self.n == 0
+        ):
+            raise ValueError(
+                f"n={self.n}: own_values and own_transition must be given exactly when n > 0"
+            )
+        if self.n:
+            own = _finite("own_values", self.own_values, ndim=2)
+            shape = (nz, nz, len(own), len(own))
+            object.__setattr__(self, "own_values", own)
+            object.__setattr__(
+                self, "own_transition", _stochastic("own_transition", self.own_transition, shape)
+            )
+
+    @property
+    def width(self) -> int:
+        """Number of columns of `i`, and of the uniforms that a draw takes."""
+        return 1 + self.n
+
+    def shocks(self, i):
+        """Shock values at `i`: z (..., dz), or the pair z, e (..., n, de) with own shocks."""
+        z = like(self.values, i)[i[..., 0]]
+        return (z, like(self.own_values, i)[i[..., 1:]]) if self.n else z
+
+    def joint(self):
+        """Every combination of states (m, width), and the transition between them (m, m)."""
+        sizes = (len(self.values), *[len(self.own_values) if self.n else 1] * self.n)
+        i = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), -1)
+        z, z1 = i[:, None, 0], i[:, 0]
+        P = self.transition[z, z1]
+        for k in range(1, self.width):
+            P = P * self.own_transition[z, z1, i[:, None, k], i[:, k]]
+        return i, P
+
+    def initial(self, u):
+        """Draw `i` (..., width) from the stationary distribution with uniforms `u` (..., width)."""
+        first, own = self._initial
+        z = _invert(like(first, u), u[..., 0])
+        if not self.n:
+            return z[..., None]
+        e = _invert(like(own, u)[z][..., None, :], u[..., 1:])
+        return namespace(u).concatenate([z[..., None], e], -1)
+
+    def next(self, i, u):
+        """Draw the successor of `i` (..., width) with uniforms `u` (..., width)."""
+        following, own = self._next
+        z = i[..., 0]
+        z1 = _invert(like(following, u)[z], u[..., 0])
+        if not self.n:
+            return z1[..., None]
+        cdf = like(own, u)
+        e1 = _invert(cdf[z[..., None], z1[..., None], i[..., 1:]], u[..., 1:])
+        return namespace(u).concatenate([z1[..., None], e1], -1)
+
+    @cached_property
+    def _initial(self):
+        """Cumulative stationary distributions: of z (nz,), and of e given z (nz, ne)."""
+        first = np.cumsum(stationary(self.transition))
+        if not self.n:
+            return first, None
+        nz, ne = len(self.values), len(self.own_values)
+        joint = self.transition[:, None, :, None] * self.own_transition.transpose(0, 2, 1, 3)
+        given_z = stationary(joint.reshape(nz * ne, nz * ne)).reshape(nz, ne)
+        return first, np.cumsum(given_z / given_z.sum(1, keepdims=True), 1)
+
+    @cached_property
+    def _next(self):
+        """Cumulative transitions of z and of e."""
+        own = np.cumsum(self.own_transition, 3) if self.n else None
+        return np.cumsum(self.transition, 1), own
+
+
+def constant(*values):
+    """No uncertainty: a chain that stays at `values`."""
+    return Exogenous(np.array([values], dtype=float), np.ones((1, 1)))
+
+
+def ar1(n, ρ, σ):
+    """Rouwenhorst's chain of `n` states for z' = ρ z + σ ε, by quantecon."""
+    import warnings
+
+    import quantecon
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about a changed argument order
+        chain = quantecon.markov.rouwenhorst(n, ρ, σ)
+    return Exogenous(np.asarray(chain.state_values)[:, None], chain.P)
+
+
+def stationary(P):
+    """Stationary distribution of the chain `P`; the uniform mixture where there are several."""
+    P = np.asarray(P, dtype=float)
+    π = np.linalg.lstsq((np.eye(len(P)) - P + 1.0).T, np.ones(len(P)), rcond=None)[0]
+    return np.maximum(π, 0.0) / np.maximum(π, 0.0).sum()
+
+
+def _finite(name, value, ndim):
+    value = np.array(value, dtype=float)
+    if value.ndim != ndim or value.size == 0 or not np.isfinite(value).all():
+        raise ValueError(f"{name}={value!r}: must be a non-empty finite array of {ndim} dimensions")
+    return value
+
+
+def _stochastic(name, value, shape):
+    value = _finite(name, value, ndim=len(shape))
+    if value.shape != shape:
+        raise ValueError(f"{name}: shape {value.shape}: must be {shape}")
+    if (value < 0).any() or np.abs(value.sum(-1) - 1).max() > 1e-10:
+        raise ValueError(f"{name}={value!r}: rows must be non-negative and sum to one")
+    return value
+
+
+def _invert(cdf, u):
+    """Inverse of the distribution functions `cdf` (..., m) at uniforms `u` (...)."""
+    return (u[..., None] >= cdf[..., :-1]).sum(-1)
