@@ -4,7 +4,7 @@ Inverse demand is :math:`p = \max(a - b \sum_j q_j, 0)` and firm i earns :math:`
 The equilibrium is in `marketsai_lite.solutions.cournot`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,20 +20,28 @@ class Cournot:
 
     a: float = 1.0  # demand intercept
     b: float = 1.0  # demand slope
-    costs: tuple[float, ...] = (0.0, 0.0)  # marginal cost of each firm
+    costs: np.ndarray = field(default_factory=lambda: np.zeros(2))  # marginal cost of each firm
     β: float = 0.95  # discount factor
     capacity: float = 1.0  # largest quantity of a firm
 
+    exo = constant(0.0)
+
     def __post_init__(self):
+        costs = np.array(self.costs, dtype=float)
         for name, ok, right in (
             ("a", 0 < self.a < np.inf, "positive"),
             ("b", 0 < self.b < np.inf, "positive"),
-            ("costs", len(self.costs) > 0 and np.isfinite(self.costs).all(), "finite, one a firm"),
+            (
+                "costs",
+                costs.ndim == 1 and costs.size and np.isfinite(costs).all(),
+                "finite, one a firm",
+            ),
             ("β", 0 <= self.β < 1, "in [0, 1)"),
             ("capacity", 0 < self.capacity < np.inf, "positive"),
         ):
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        object.__setattr__(self, "costs", costs)
 
     @property
     def agents(self):
@@ -44,10 +52,6 @@ class Cournot:
         return tuple(f"last quantity of {agent}" for agent in self.agents)
 
     @property
-    def exo(self):
-        return constant(0.0)
-
-    @property
     def actions(self):
         return (Box(np.zeros(1), np.full(1, self.capacity)),) * len(self.costs)
 
@@ -56,7 +60,7 @@ class Cournot:
 
     def step(self, x, z, a):
         q = a[..., 0]
-        return q, (self.price(q)[..., None] - like(np.array(self.costs), q)) * q
+        return q, (self.price(q)[..., None] - like(self.costs, q)) * q
 
     def observe(self, x, z):
         return namespace(x).stack([x] * len(self.costs), -2)

@@ -82,7 +82,7 @@ class Growth:
 
     def observe(self, x, z):
         middle, half = self.scale
-        o = [(x - np.log(self.k_ss)) / SPREAD, (z - middle) / half]
+        o = [(x - np.log(self.k_ss)) / SPREAD, (z.aggregate - middle) / half]
         return namespace(x).concatenate(o, -1)[..., None, :]
 
     def accounts(self, x, z, a):
@@ -105,7 +105,7 @@ class Growth:
 
     def _quantities(self, x, z, a):
         k = namespace(x).exp(x)
-        y = z * k**self.α
+        y = z.aggregate * k**self.α
         return k, y, (1 - a[..., 0, :]) * y
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economies.growth import Growth
-from marketsai_lite.economy import Box, Exogenous
+from marketsai_lite.economy import Box, Exogenous, Shocks, own_chains
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Islands:
         return x1[..., 0], r[..., 0].mean(-1, keepdims=True)
 
     def observe(self, x, z):
-        o = self.island.observe(x[..., None], z[1])  # (..., d, 1, 2)
+        o = self.island.observe(x[..., None], alone(z))  # (..., d, 1, 2)
         return o.reshape(*x.shape[:-1], 1, 2 * self.d)
 
     def accounts(self, x, z, a):
@@ -67,10 +67,9 @@ class Islands:
 
     def apart(self, x, z, a):
         """The same with the islands as a batch dimension: state, shock and action of each."""
-        return x[..., None], z[1], a[..., 0, :, None, None]
+        return x[..., None], alone(z), a[..., 0, :, None, None]
 
 
-def own_chains(chain, n):
-    """`n` independent copies of an aggregate chain, as own shocks."""
-    none = np.zeros((1, 1))  # an aggregate shock that nobody feels
-    return Exogenous(none, none + 1, chain.values, chain.transition[None, None], n)
+def alone(z):
+    """The own shocks of the islands, each as the aggregate shock of an island by itself."""
+    return Shocks(z.own, z.own[..., :0, None])

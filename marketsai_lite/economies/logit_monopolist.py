@@ -69,15 +69,15 @@ class LogitMonopolist:
 
     def step(self, x, z, a):
         p = a[..., 0, :]
-        profit = (p - self.c) * self.demand(p, z) - self.κ * (p - x) ** 2
+        profit = (p - self.c) * self.demand(p, z.aggregate) - self.κ * (p - x) ** 2
         return p, profit
 
     def observe(self, x, z):
-        return namespace(x).concatenate([x, z], -1)[..., None, :]
+        return namespace(x).concatenate([x, z.aggregate], -1)[..., None, :]
 
     def accounts(self, x, z, a):
         p = a[..., 0, :]
-        q = self.demand(p, z)
+        q = self.demand(p, z.aggregate)
         return {
             "price": p[..., 0],
             "quantity": q[..., 0],

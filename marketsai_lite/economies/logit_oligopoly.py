@@ -9,7 +9,7 @@ this is the game of Calvano, Calzolari, Denicolò and Pastorello (2020, AER 110,
 Equilibrium and collusive prices are in `marketsai_lite.solutions.logit_pricing`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,29 +24,32 @@ class LogitOligopoly:
     """
 
     prices: np.ndarray  # (n, m) price grid of each firm
-    a: tuple[float, ...] = (2.0, 2.0)  # qualities
-    c: tuple[float, ...] = (1.0, 1.0)  # marginal costs
+    a: np.ndarray = field(default_factory=lambda: np.full(2, 2.0))  # qualities
+    c: np.ndarray = field(default_factory=lambda: np.full(2, 1.0))  # marginal costs
     a0: float = 0.0  # value of the outside good
     μ: float = 0.25  # taste dispersion
     β: float = 0.95  # discount factor
 
+    exo = constant(0.0)
+
     def __post_init__(self):
-        prices = np.array(self.prices, dtype=float)
+        prices, a, c = (np.array(v, dtype=float) for v in (self.prices, self.a, self.c))
         for name, ok, right in (
             (
                 "prices",
                 prices.ndim == 2 and prices.size > 0 and np.isfinite(prices).all(),
                 "(n, m)",
             ),
-            ("a", len(self.a) == len(prices) and np.isfinite(self.a).all(), "finite, one a firm"),
-            ("c", len(self.c) == len(prices) and np.isfinite(self.c).all(), "finite, one a firm"),
+            ("a", a.shape == prices.shape[:1] and np.isfinite(a).all(), "finite, one a firm"),
+            ("c", c.shape == prices.shape[:1] and np.isfinite(c).all(), "finite, one a firm"),
             ("a0", np.isfinite(self.a0), "finite"),
             ("μ", 0 < self.μ < np.inf, "positive"),
             ("β", 0 <= self.β < 1, "in [0, 1)"),
         ):
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
-        object.__setattr__(self, "prices", prices)
+        for name, value in (("prices", prices), ("a", a), ("c", c)):
+            object.__setattr__(self, name, value)
 
     @property
     def agents(self):
@@ -55,10 +58,6 @@ class LogitOligopoly:
     @property
     def state(self):
         return tuple(f"last price of {agent}" for agent in self.agents)
-
-    @property
-    def exo(self):
-        return constant(0.0)
 
     @property
     def actions(self):
@@ -70,7 +69,7 @@ class LogitOligopoly:
 
     def step(self, x, z, a):
         p = a[..., 0]
-        return p, (p - like(np.array(self.c), p)) * self.demand(p)
+        return p, (p - like(self.c, p)) * self.demand(p)
 
     def observe(self, x, z):
         return namespace(x).stack([x] * len(self.prices), -2)
@@ -82,10 +81,10 @@ class LogitOligopoly:
 
     def demand(self, p):
         """Probabilities of a sale (..., n) at prices `p` (..., n)."""
-        utility = namespace(p).exp((like(np.array(self.a), p) - p) / self.μ)
+        utility = namespace(p).exp((like(self.a, p) - p) / self.μ)
         return utility / (utility.sum(-1)[..., None] + np.exp(self.a0 / self.μ))
 
     def payoffs(self):
         """Profits (n, m, ..., m) at every profile of grid prices: the stage game as an array."""
         p = np.stack(np.meshgrid(*self.prices, indexing="ij"), -1)
-        return np.moveaxis((p - np.array(self.c)) * self.demand(p), -1, 0)
+        return np.moveaxis((p - self.c) * self.demand(p), -1, 0)

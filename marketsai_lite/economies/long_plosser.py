@@ -36,6 +36,7 @@ class LongPlosser:
     nodes: int = 5  # of the Gauss-Hermite rule that replaces the normal distribution
     exo: Exogenous = field(init=False)  # the shocks
     ω: np.ndarray = field(init=False)  # (d,) value of a unit of log output: ω = θ + β A'ω
+    x_ss: np.ndarray = field(init=False)  # (d,) steady state without shocks, under optimal shares
 
     agents = ("planner",)
 
@@ -58,10 +59,13 @@ class LongPlosser:
         ε, weight = np.polynomial.hermite_e.hermegauss(self.nodes)
         P = np.tile(weight / weight.sum(), (1, 1, self.nodes, 1))
         none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+        ω = np.linalg.solve(np.eye(d) - self.β * A.T, θ)
+        share = self.β * ω[:, None] * A / ω
         for name, value in (
             ("A", A),
             ("θ", θ),
-            ("ω", np.linalg.solve(np.eye(d) - self.β * A.T, θ)),
+            ("ω", ω),
+            ("x_ss", np.linalg.solve(np.eye(d) - A, (A * np.log(share)).sum(1))),
             ("exo", Exogenous(none, none + 1, self.σ * ε[:, None], P, d)),
         ):
             object.__setattr__(self, name, value)
@@ -78,27 +82,21 @@ class LongPlosser:
     def actions(self):
         return (Box(np.full(self.d**2, LOW), np.full(self.d**2, HIGH)),)
 
-    @property
-    def x_ss(self):
-        """Steady state without shocks, under the optimal shares of Long and Plosser (1983)."""
-        share = self.β * self.ω[:, None] * self.A / self.ω
-        return np.linalg.solve(np.eye(self.d) - self.A, (self.A * np.log(share)).sum(1))
-
     def initial(self, u):
         return like(self.x_ss, u) + u - 0.5
 
     def step(self, x, z, a):
         xp = namespace(x)
-        Y, (C, X) = xp.exp(x + z[1][..., 0]), self.shares(a)
+        Y, (C, X) = xp.exp(x + z.own[..., 0]), self.shares(a)
         A, θ = like(self.A, x), like(self.θ, x)
         x1 = (A * xp.log(X * Y[..., None, :])).sum(-1)
         return x1, (θ * xp.log(C * Y)).sum(-1, keepdims=True)
 
     def observe(self, x, z):
-        return ((x + z[1][..., 0] - like(self.x_ss, x)) / SPREAD)[..., None, :]
+        return ((x + z.own[..., 0] - like(self.x_ss, x)) / SPREAD)[..., None, :]
 
     def accounts(self, x, z, a):
-        Y, (C, X) = namespace(x).exp(x + z[1][..., 0]), self.shares(a)
+        Y, (C, X) = namespace(x).exp(x + z.own[..., 0]), self.shares(a)
         return {
             "output": Y.sum(-1),
             "consumption": (C * Y).sum(-1),

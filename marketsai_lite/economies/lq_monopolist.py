@@ -65,14 +65,14 @@ class LQMonopolist:
 
     def step(self, x, z, a):
         q1 = a[..., 0, :]
-        profit = (self.price(x, z) - self.c) * x - self.γ * (q1 - x) ** 2
+        profit = (self.price(x, z.aggregate) - self.c) * x - self.γ * (q1 - x) ** 2
         return q1, profit
 
     def observe(self, x, z):
-        return namespace(x).concatenate([x, z], -1)[..., None, :]
+        return namespace(x).concatenate([x, z.aggregate], -1)[..., None, :]
 
     def accounts(self, x, z, a):
-        p, q1 = self.price(x, z), a[..., 0, :]
+        p, q1 = self.price(x, z.aggregate), a[..., 0, :]
         return {
             "price": p[..., 0],
             "quantity": x[..., 0],

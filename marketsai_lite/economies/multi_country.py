@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD, booms_and_slumps, middle_and_half_range
-from marketsai_lite.economies.islands import own_chains
-from marketsai_lite.economy import Box, Exogenous, namespace
+from marketsai_lite.economy import Box, Exogenous, namespace, own_chains
 
 BOUND = 4.0  # of the actions: shares up to 55 times more or less than consumption over d
 
@@ -78,7 +77,7 @@ class MultiCountry:
 
     def observe(self, x, z):
         middle, half = self.scale
-        o = [(x - np.log(self.k_ss)) / SPREAD, (z[1][..., 0] - middle) / half]
+        o = [(x - np.log(self.k_ss)) / SPREAD, (z.own[..., 0] - middle) / half]
         return namespace(x).concatenate(o, -1)[..., None, :]
 
     def accounts(self, x, z, a):
@@ -98,7 +97,7 @@ class MultiCountry:
 
     def output(self, x, z):
         """Output of each country, (..., d)."""
-        return z[1][..., 0] * namespace(x).exp(self.α * x)
+        return z.own[..., 0] * namespace(x).exp(self.α * x)
 
     def shares(self, a):
         """Shares of total output, (..., 1 + d): consumption, then each country's investment."""

@@ -105,8 +105,8 @@ class Planner:
         (middle, half), (own_middle, own_half) = self.scale
         o = [
             (x - np.log(self.k_ss)) / SPREAD,
-            (z[1][..., 0] - own_middle) / own_half,
-            (z[0] - middle) / half,
+            (z.own[..., 0] - own_middle) / own_half,
+            (z.aggregate - middle) / half,
         ]
         return namespace(x).concatenate(o, -1)[..., None, :]
 
@@ -140,7 +140,7 @@ class Planner:
     def output(self, x, z):
         """Output of each household, (..., N)."""
         bundle = x.reshape(*x.shape[:-1], self.N, self.M).mean(-1)
-        return z[0] * z[1][..., 0] * namespace(x).exp(self.α * bundle)
+        return z.aggregate * z.own[..., 0] * namespace(x).exp(self.α * bundle)
 
     def _quantities(self, x, z, a):
         s = a[..., 0, :].reshape(*a.shape[:-2], self.N, self.M)

@@ -59,14 +59,14 @@ class PrivateSignals:
 
     def step(self, x, z, a):
         p = a[..., 0]
-        return x, (p - self.c) * self.demand(z[0], p)
+        return x, (p - self.c) * self.demand(z.aggregate, p)
 
     def observe(self, x, z):
-        return z[1]
+        return z.own
 
     def accounts(self, x, z, a):
         p = a[..., 0]
-        return {"average price": p.mean(-1), "quantity": self.demand(z[0], p).sum(-1)}
+        return {"average price": p.mean(-1), "quantity": self.demand(z.aggregate, p).sum(-1)}
 
     def demand(self, θ, p):
         """Quantities (..., 2) at demand shock `θ` (..., 1) and prices `p` (..., 2)."""

@@ -29,6 +29,8 @@ class RepeatedGame:
     payoffs: np.ndarray
     β: float = 0.95
 
+    exo = constant(0.0)
+
     def __post_init__(self):
         payoffs = np.array(self.payoffs, dtype=float)
         if payoffs.ndim < 2 or payoffs.shape[0] != payoffs.ndim - 1 or payoffs.size == 0:
@@ -46,10 +48,6 @@ class RepeatedGame:
     @property
     def state(self):
         return tuple(f"last action of {agent}" for agent in self.agents)
-
-    @property
-    def exo(self):
-        return constant(0.0)
 
     @property
     def actions(self):

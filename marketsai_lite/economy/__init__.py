@@ -4,22 +4,27 @@
 on NumPy and on PyTorch, and `check` holds an economy to its promises.
 """
 
-from marketsai_lite.economy.arrays import index, like, namespace
-from marketsai_lite.economy.chains import Exogenous, ar1, constant, stationary
+from marketsai_lite.economy.arrays import index, like, namespace, placed
+from marketsai_lite.economy.chains import Exogenous, Shocks, ar1, constant, own_chains, stationary
 from marketsai_lite.economy.check import check_economy, sample_action
-from marketsai_lite.economy.contract import Box, Economy, Grid
+from marketsai_lite.economy.contract import Box, Economy, Grid, Group, Terms
 
 __all__ = [
     "Box",
     "Economy",
     "Exogenous",
     "Grid",
+    "Group",
+    "Shocks",
+    "Terms",
     "ar1",
     "check_economy",
     "constant",
     "index",
     "like",
     "namespace",
+    "own_chains",
+    "placed",
     "sample_action",
     "stationary",
 ]

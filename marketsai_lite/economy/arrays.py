@@ -1,6 +1,8 @@
 """Arrays of two libraries: the same lines of an economy run on NumPy and on PyTorch."""
 
+import copy
 import sys
+from dataclasses import is_dataclass
 
 import numpy as np
 
@@ -11,9 +13,12 @@ def namespace(x):
 
 
 def like(values, x):
-    """`values` as an array of x's kind, on x's device; floats take x's precision if it has one."""
+    """`values` as an array of x's kind, on x's device; floats take x's precision if it has one.
+
+    Tensors are left as they are: `placed` has put them where they belong.
+    """
     xp = namespace(x)
-    if xp is np:
+    if xp is np or namespace(values) is xp:
         return values
     return xp.as_tensor(values, device=x.device, dtype=x.dtype if x.is_floating_point() else None)
 
@@ -22,3 +27,19 @@ def index(u, m):
     """Uniforms to integers 0, ..., m - 1, each equally likely."""
     integers = namespace(u).floor(u * m)
     return integers.astype(int) if namespace(u) is np else integers.long()
+
+
+def placed(parameters, place):
+    """A copy of a dataclass in which `place` has been applied to every array, also to nested ones.
+
+    A batch uses it to put the constants of an economy on its device once, not at every step.
+    """
+    if not is_dataclass(parameters):
+        return parameters
+    one = copy.copy(parameters)
+    for name, value in vars(parameters).items():
+        if isinstance(value, np.ndarray):
+            object.__setattr__(one, name, place(value))
+        elif is_dataclass(value):
+            object.__setattr__(one, name, placed(value, place))
+    return one

@@ -1,12 +1,18 @@
 """Exogenous chains: everything that is random in an economy."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from marketsai_lite.economy.arrays import like, namespace
+
+
+class Shocks(NamedTuple):
+    """Values of the shocks of a period."""
+
+    aggregate: Any  # (..., dz), which everybody feels
+    own: Any  # (..., units, de), one row of each agent or unit; no rows without own shocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +34,13 @@ class Exogenous:
     own_transition : (nz, nz, ne, ne), optional
         P(e' | e, z, z'), as in Krusell and Smith (1998).
     n : int
-        Number of own states: one of each agent, or of each unit (a household, a sector) that a
-        single agent governs; 0 without own shocks.
+        Number of units with an own state: the first agents, or whatever a single agent governs
+        (households, sectors); 0 without own shocks.
+
+    Attributes
+    ----------
+    first, following, own_first, own_following : (rows, number of states - 1)
+        Thresholds that uniforms are compared with, of the stationary distribution and of the moves.
 
     Raises
     ------
@@ -61,16 +72,29 @@ class Exogenous:
             object.__setattr__(
                 self, "own_transition", _stochastic("own_transition", self.own_transition, shape)
             )
+        self._prepare()
+
+    def _prepare(self):
+        P, Q = self.transition, self.own_transition
+        held = {"first": stationary(P), "following": P}
+        if self.n:
+            nz, ne = len(P), Q.shape[-1]
+            joint = (P[:, None, :, None] * Q.transpose(0, 2, 1, 3)).reshape(nz * ne, nz * ne)
+            given_z = stationary(joint).reshape(nz, ne)
+            held |= {"own_first": given_z / given_z.sum(1, keepdims=True), "own_following": Q}
+        for name, P in held.items():
+            object.__setattr__(self, name, _thresholds(P))
 
     @property
     def width(self) -> int:
         """Number of columns of `i`, and of the uniforms that a draw takes."""
         return 1 + self.n
 
-    def shocks(self, i):
-        """Shock values at `i`: z (..., dz), or the pair z, e (..., n, de) with own shocks."""
+    def shocks(self, i) -> Shocks:
+        """Shock values at `i` (..., width)."""
         z = like(self.values, i)[i[..., 0]]
-        return (z, like(self.own_values, i)[i[..., 1:]]) if self.n else z
+        e = like(self.own_values, i)[i[..., 1:]] if self.n else z[..., :0, None]
+        return Shocks(z, e)
 
     def joint(self):
         """Every combination of states (m, width), and the transition between them (m, m)."""
@@ -84,45 +108,33 @@ class Exogenous:
 
     def initial(self, u):
         """Draw `i` (..., width) from the stationary distribution with uniforms `u` (..., width)."""
-        first, own = self._initial
-        z = _invert(like(first, u), u[..., 0])
+        z = _draw(like(self.first, u), 0, u[..., 0])
         if not self.n:
             return z[..., None]
-        e = _invert(like(own, u)[z][..., None, :], u[..., 1:])
+        e = _draw(like(self.own_first, u), z[..., None], u[..., 1:])
         return namespace(u).concatenate([z[..., None], e], -1)
 
     def next(self, i, u):
         """Draw the successor of `i` (..., width) with uniforms `u` (..., width)."""
-        following, own = self._next
         z = i[..., 0]
-        z1 = _invert(like(following, u)[z], u[..., 0])
+        z1 = _draw(like(self.following, u), z, u[..., 0])
         if not self.n:
             return z1[..., None]
-        cdf = like(own, u)
-        e1 = _invert(cdf[z[..., None], z1[..., None], i[..., 1:]], u[..., 1:])
+        moves = z * len(self.values) + z1
+        row = moves[..., None] * len(self.own_values) + i[..., 1:]
+        e1 = _draw(like(self.own_following, u), row, u[..., 1:])
         return namespace(u).concatenate([z1[..., None], e1], -1)
-
-    @cached_property
-    def _initial(self):
-        """Cumulative stationary distributions: of z (nz,), and of e given z (nz, ne)."""
-        first = np.cumsum(stationary(self.transition))
-        if not self.n:
-            return first, None
-        nz, ne = len(self.values), len(self.own_values)
-        joint = self.transition[:, None, :, None] * self.own_transition.transpose(0, 2, 1, 3)
-        given_z = stationary(joint.reshape(nz * ne, nz * ne)).reshape(nz, ne)
-        return first, np.cumsum(given_z / given_z.sum(1, keepdims=True), 1)
-
-    @cached_property
-    def _next(self):
-        """Cumulative transitions of z and of e."""
-        own = np.cumsum(self.own_transition, 3) if self.n else None
-        return np.cumsum(self.transition, 1), own
 
 
 def constant(*values):
     """No uncertainty: a chain that stays at `values`."""
     return Exogenous(np.array([values], dtype=float), np.ones((1, 1)))
+
+
+def own_chains(chain, n):
+    """`n` independent copies of an aggregate chain, as own shocks."""
+    none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+    return Exogenous(none, none + 1, chain.values, chain.transition[None, None], n)
 
 
 def ar1(n, ρ, σ):
@@ -160,6 +172,20 @@ def _stochastic(name, value, shape):
     return value
 
 
-def _invert(cdf, u):
-    """Inverse of the distribution functions `cdf` (..., m) at uniforms `u` (...)."""
-    return (u[..., None] >= cdf[..., :-1]).sum(-1)
+def _thresholds(P):
+    """Distribution functions of the rows of `P` (..., m), but for the last entry: (rows, m - 1).
+
+    They are infinite from the last state of positive probability on, so that no other state is
+    drawn where rounding leaves the sum of a row below one.
+    """
+    later = np.cumsum(P[..., ::-1], -1)[..., -2::-1]  # probability of all later states
+    return np.where(later > 0, np.cumsum(P, -1)[..., :-1], np.inf).reshape(
+        P[..., 0].size, -1 + P.shape[-1]
+    )
+
+
+def _draw(thresholds, row, u):
+    """Invert the distribution functions `thresholds`, each in its `row` (...), at `u` (...)."""
+    if thresholds.shape[1] == 1:
+        return 1 * (u >= thresholds[:, 0][row])
+    return (u[..., None] >= thresholds[row]).sum(-1)

@@ -10,13 +10,19 @@ are :math:`z_t`.  Each agent sees its row of ``observe(x, z)`` and acts; then
 
 and :math:`z_{t+1}` is drawn from the exogenous chain.  ``step`` is deterministic: everything
 random is in the chain, and one function (`Exogenous.next`) draws it.
+
+Arrays are rectangular: where agents differ in the length of what they do or see, rows are filled
+up with zeros, and `Group` says how much of a row is meant.
 """
 
+from itertools import pairwise, takewhile
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from marketsai_lite.economy.arrays import namespace
 from marketsai_lite.economy.chains import Exogenous
+from marketsai_lite.require import require
 
 
 class Box(NamedTuple):
@@ -25,15 +31,53 @@ class Box(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
+    @property
+    def width(self) -> int:
+        """Length da of an action."""
+        return len(self.low)
+
 
 class Grid(NamedTuple):
     """A finite action set: the rows of `values`, of shape (m, da)."""
 
     values: np.ndarray
 
+    @property
+    def width(self) -> int:
+        """Length da of an action."""
+        return self.values.shape[1]
+
+
+class Group(NamedTuple):
+    """Agents of one type: what they may do and how much they see."""
+
+    name: str
+    members: slice  # of the agents, who stand side by side
+    actions: Box | Grid  # the action set of each member
+    width: int  # numbers that a member observes; the rest of its row is zero
+
 
 class Economy(Protocol):
-    """What every economy offers.  n agents, states of length dx, shocks dz, actions da."""
+    """What every economy offers.  n agents, states of length dx, actions of length da at most.
+
+    An economy may say more than the members below.  Each of these has a default.
+
+    ``groups``
+        A tuple of `Group`, in the order of the agents.  Default: one group, or one for each run of
+        agents with equal action sets.  Must be given where agents differ in the kind or length of
+        their actions.
+    ``discount(x1, z1) -> (..., n)``
+        What a reward of the period that begins with state `x1` and shocks `z1` is worth today.
+        Default: β.  Zero ends the game for an agent; the state must then be one in which nothing
+        the agent does earns or changes anything.
+    ``market(x, z, a) -> (..., dm)``
+        Prices and aggregates that form among the agents; then ``step(x, z, a, m=None)`` takes them,
+        and computes them itself if they are None.  A price taker is one who ignores its influence
+        on m.  Default: nothing.
+    ``legal(x, z) -> (..., n, m)``
+        Which of the m rows of its grid an agent may choose; at least one.  Who waits has one.
+        Default: all.
+    """
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -49,7 +93,7 @@ class Economy(Protocol):
 
     @property
     def exo(self) -> Exogenous:
-        """The exogenous processes."""
+        """The exogenous processes, built once: a field."""
 
     @property
     def actions(self) -> tuple[Box | Grid, ...]:
@@ -59,10 +103,96 @@ class Economy(Protocol):
         """Uniforms (..., dx) to a first state (..., dx)."""
 
     def step(self, x, z, a) -> tuple[Any, Any]:
-        """State (..., dx), shocks, actions (..., n, da) to next state and rewards (..., n)."""
+        """State (..., dx), `Shocks`, actions (..., n, da) to next state and rewards (..., n)."""
 
     def observe(self, x, z) -> Any:
         """What each agent knows when it acts: (..., n, do)."""
 
     def accounts(self, x, z, a) -> dict[str, Any]:
-        """Named quantities of the period, each (...), for figures and accounting identities."""
+        """Named quantities, each (...) or (..., n), for figures and accounting identities."""
+
+
+class Terms:
+    """An economy as the views read it: sizes looked up once, optional members filled in.
+
+    Attributes
+    ----------
+    n, dx, da, do : int
+        Number of agents; lengths of the state, of the longest action and of an observation.
+    groups : tuple of Group
+    ends : bool
+        Whether discounting is the economy's own, so that a game may end.
+    takes : bool
+        Whether prices form in a market.
+    masks : bool
+        Whether some choices may be illegal.
+
+    Raises
+    ------
+    ValueError
+        If the agents' action sets are not one for each, or unlike without groups, or the groups do
+        not cover the agents in order.
+    """
+
+    def __init__(self, economy):
+        self.economy = economy
+        self.n, self.dx = len(economy.agents), len(economy.state)
+        require(
+            agents=(economy.agents, 0 < self.n == len(set(economy.agents)), "distinct names"),
+            state=(economy.state, len(set(economy.state)) == self.dx, "distinct names"),
+            actions=(economy.actions, len(economy.actions) == self.n, f"{self.n}, one an agent"),
+        )
+        self.da = max(s.width for s in economy.actions)
+        x, i = np.zeros(self.dx), np.zeros(economy.exo.width, dtype=int)
+        with np.errstate(all="ignore"):
+            self.do = economy.observe(x, economy.exo.shocks(i)).shape[-1]
+        self.ends, self.takes, self.masks = (
+            hasattr(economy, member) for member in ("discount", "market", "legal")
+        )
+        self.groups = _groups(economy, self.do)
+
+    def step(self, x, z, a, m=None):
+        """The economy's step, with prices and aggregates `m` as given or as they form."""
+        return self.economy.step(x, z, a) if m is None else self.economy.step(x, z, a, m)
+
+    def discount(self, x1, z1, r):
+        """Discounts, of the shape of the rewards `r` (..., n)."""
+        if self.ends:
+            return self.economy.discount(x1, z1)
+        return namespace(r).full_like(r, self.economy.β)
+
+
+def _groups(economy, do):
+    actions, n = economy.actions, len(economy.agents)
+    if not hasattr(economy, "groups"):
+        alike = all(type(s) is type(actions[0]) and s.width == actions[0].width for s in actions)
+        require(agents=(economy.agents, alike, "in `groups`, since their action sets are unlike"))
+        starts = [0, *[k for k in range(1, n) if not _equal(actions[k - 1], actions[k])], n]
+        return tuple(
+            Group(_name(economy.agents[i:j]), slice(i, j), actions[i], do)
+            for i, j in pairwise(starts)
+        )
+    groups, after = economy.groups, 0
+    for group in groups:
+        members = range(n)[group.members]
+        require(
+            groups=(group, len(members) and members.start == after, f"in order, from agent {after}")
+        )
+        after = members.stop
+        same = all(_equal(actions[k], group.actions) for k in members)
+        require(
+            actions=(group.name, same, "the action set of each member of the group"),
+            width=(group.width, 0 < group.width <= do, f"in 1, ..., {do}, what is observed"),
+        )
+    require(groups=(groups, after == n, f"of all {n} agents"))
+    return tuple(groups)
+
+
+def _equal(a, b):
+    return type(a) is type(b) and all(np.array_equal(u, v) for u, v in zip(a, b, strict=True))
+
+
+def _name(agents):
+    """What the names of some agents have in common."""
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*agents, strict=False))
+    return "".join(first for first, *_ in alike).strip(" 0123456789") or agents[0]

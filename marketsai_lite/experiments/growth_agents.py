@@ -167,8 +167,9 @@ def state(economy, z):
     """Number (...) of the joint state of the shocks."""
     exo = economy.exo
     if not exo.n:
-        return locate(exo.values, z)
-    return locate(exo.values, z[0]) * len(exo.own_values) + locate(exo.own_values, z[1])[..., 0]
+        return locate(exo.values, z.aggregate)
+    own = locate(exo.own_values, z.own)[..., 0]
+    return locate(exo.values, z.aggregate) * len(exo.own_values) + own
 
 
 def rounded(x):

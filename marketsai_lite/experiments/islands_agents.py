@@ -134,7 +134,7 @@ def between_nodes(shares, nodes_of):
 
     def policy(x, z):
         x = np.clip(x, nodes_of[0][0], nodes_of[0][-1])
-        iz = (z[1][..., 0] > 1) @ binary
+        iz = (z.own[..., 0] > 1) @ binary
         index, weight = lottery(x[:, None], nodes_of, np.ones((len(x), 1), bool))
         weight = np.ones(index.shape) if weight is None else weight
         return np.einsum("bk,bkj->bj", weight[:, 0], shares[index[:, 0], iz[:, None]])[:, None]

@@ -31,12 +31,12 @@ class BrockMirman(NamedTuple):
 
     def value(self, x, z):
         """Value of log capital `x` (..., 1) and productivity `z` (..., 1)."""
-        return self.b * x[..., 0] + self.a[locate(self.economy.exo.values, z)]
+        return self.b * x[..., 0] + self.a[locate(self.economy.exo.values, z.aggregate)]
 
     def expected(self, x, z):
         """Expected value of starting next period with log capital `x` after productivity `z`."""
         exo = self.economy.exo
-        return self.b * x[..., 0] + (exo.transition @ self.a)[locate(exo.values, z)]
+        return self.b * x[..., 0] + (exo.transition @ self.a)[locate(exo.values, z.aggregate)]
 
 
 def solve(economy):

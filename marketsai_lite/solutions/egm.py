@@ -37,8 +37,8 @@ class EGM(NamedTuple):
 
     def consumption(self, x, z):
         """Optimal consumption with log capital `x` (..., 1) and productivity `z` (..., 1)."""
-        k, i = np.exp(x[..., 0]), locate(self.economy.exo.values, z)
-        m = z[..., 0] * k**self.economy.α + (1 - self.economy.δ) * k
+        k, i = np.exp(x[..., 0]), locate(self.economy.exo.values, z.aggregate)
+        m = z.aggregate[..., 0] * k**self.economy.α + (1 - self.economy.δ) * k
         c = np.empty(m.shape)
         for j in range(len(self.m)):
             c[i == j] = _line(m[i == j], self.m[j], self.c[j])
@@ -46,19 +46,19 @@ class EGM(NamedTuple):
 
     def policy(self, x, z):
         """Optimal share of output saved, (..., 1, 1), kept within the economy's bounds."""
-        y = z[..., 0] * np.exp(self.economy.α * x[..., 0])
+        y = z.aggregate[..., 0] * np.exp(self.economy.α * x[..., 0])
         s = 1 - self.consumption(x, z) / y
         return np.clip(s, self.economy.low, self.economy.high)[..., None, None]
 
     def value(self, x, z):
         """Value of log capital `x` (..., 1) and productivity `z` (..., 1)."""
-        i = locate(self.economy.exo.values, z)
+        i = locate(self.economy.exo.values, z.aggregate)
         return np.take_along_axis(self._values(x[..., 0]), i[..., None], -1)[..., 0]
 
     def expected(self, x, z):
         """Expected value of starting next period with log capital `x` after productivity `z`."""
         exo = self.economy.exo
-        return (exo.transition[locate(exo.values, z)] * self._values(x[..., 0])).sum(-1)
+        return (exo.transition[locate(exo.values, z.aggregate)] * self._values(x[..., 0])).sum(-1)
 
     def _values(self, x):
         j, (h00, h01, h10, h11) = _hermite(x, self.x)

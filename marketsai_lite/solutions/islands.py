@@ -7,6 +7,7 @@ applies, by the method of endogenous grid points otherwise.
 
 from typing import NamedTuple
 
+from marketsai_lite.economies.islands import alone
 from marketsai_lite.solutions import brock_mirman, egm
 
 
@@ -17,15 +18,15 @@ class IslandsSolution(NamedTuple):
 
     def policy(self, x, z):
         """Optimal action, (..., 1, d)."""
-        return self.one.policy(x[..., None], z[1])[..., 0].swapaxes(-1, -2)
+        return self.one.policy(x[..., None], alone(z))[..., 0].swapaxes(-1, -2)
 
     def value(self, x, z):
         """Value of log capital `x` (..., d) and shocks `z`."""
-        return self.one.value(x[..., None], z[1]).mean(-1)
+        return self.one.value(x[..., None], alone(z)).mean(-1)
 
     def expected(self, x, z):
         """Expected value of starting next period with log capital `x` after shocks `z`."""
-        return self.one.expected(x[..., None], z[1]).mean(-1)
+        return self.one.expected(x[..., None], alone(z)).mean(-1)
 
 
 def solve(economy, **options):

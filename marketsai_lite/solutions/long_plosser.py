@@ -27,7 +27,7 @@ class LongPlosserSolution(NamedTuple):
 
     def value(self, x, z):
         """Value of log output before the shocks `x` (..., d) and shocks `z`."""
-        return (x + z[1][..., 0]) @ self.economy.ω + self.constant
+        return (x + z.own[..., 0]) @ self.economy.ω + self.constant
 
     def expected(self, x, z):
         """Expected value of starting next period at `x`; the shocks have mean zero."""

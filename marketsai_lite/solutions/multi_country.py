@@ -35,20 +35,20 @@ class MultiCountrySolution(NamedTuple):
     def policy(self, x, z):
         """Optimal action, (..., 1, d)."""
         s = self.economy.α * self.economy.β
-        w = self.w[locate(self.shocks, z[1][..., 0])]
+        w = self.w[locate(self.shocks, z.own[..., 0])]
         return np.log(s / (1 - s) * self.economy.d * w)[..., None, :]
 
     def value(self, x, z):
         """Value of log capital `x` (..., d) and shocks `z`."""
         Y = self.economy.output(x, z).sum(-1)
-        a = self.a[locate(self.shocks, z[1][..., 0])]
+        a = self.a[locate(self.shocks, z.own[..., 0])]
         return np.log(Y) / (1 - self.economy.α * self.economy.β) + a
 
     def expected(self, x, z):
         """Expected value of starting next period with log capital `x` after shocks `z`."""
         α, β = self.economy.α, self.economy.β
         values = np.log(np.exp(α * x) @ self.shocks.T) / (1 - α * β) + self.a
-        return (self.P[locate(self.shocks, z[1][..., 0])] * values).sum(-1)
+        return (self.P[locate(self.shocks, z.own[..., 0])] * values).sum(-1)
 
 
 def solve(economy, *, tol=1e-14, max_iter=1_000):

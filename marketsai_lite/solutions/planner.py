@@ -63,8 +63,8 @@ class PlannerSolution(NamedTuple):
     def _state(self, z):
         exo = self.economy.exo
         ne = len(exo.own_values)
-        own = locate(exo.own_values, z[1]) @ ne ** np.arange(exo.n)[::-1]
-        return locate(exo.values, z[0]) * ne**exo.n + own
+        own = locate(exo.own_values, z.own) @ ne ** np.arange(exo.n)[::-1]
+        return locate(exo.values, z.aggregate) * ne**exo.n + own
 
 
 def solve(economy, *, degree=None, low=0.4, high=1.8, tol=1e-8, max_iter=50):

@@ -1,14 +1,19 @@
 """An economy as a batch of tensors: many copies stepped at once, on any device.
 
-The batch is a pair of pure functions over an explicit state, so that an agent can keep, copy,
-checkpoint or differentiate it as it likes.
+The batch is pure functions over an explicit state, so that an agent can keep, copy, checkpoint or
+differentiate it as it likes.  `step` is the whole of a period; `uniforms`, `check` and `advance`
+are its parts, for those who draw ahead of time or whose actions are known to be right.
 """
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
-from marketsai_lite.economy import Grid
+from marketsai_lite.economy import Grid, Shocks, Terms, placed
+from marketsai_lite.require import require
+
+SLACK = 1e-6  # of a box's width: an action this far outside is at the bound but for rounding
 
 
 class BatchState(NamedTuple):
@@ -16,20 +21,31 @@ class BatchState(NamedTuple):
 
     x: torch.Tensor  # (B, dx) endogenous state
     i: torch.Tensor  # (B, width) where the exogenous chains stand
-    t: torch.Tensor  # (B,) periods since the copy was last reset
+    t: torch.Tensor  # (B,) periods since the copy was last started
 
 
 class Transition(NamedTuple):
     """One period of B copies.
 
-    A truncated copy has been started afresh in `state`; `reached` is where it stood before that.
-    Bootstrap from `reached`, act next from `state`.  Nothing ever terminates.
+    A copy that was truncated, or whose game has ended, has been started afresh in `state`;
+    `reached` is where it stood before that.  The value of a choice is its reward plus `discount`
+    times the value of `reached`, whether or not the copy was truncated.
     """
 
     state: BatchState
     reward: torch.Tensor  # (B, n)
+    discount: torch.Tensor  # (B, n), zero where the game has ended for an agent
     reached: BatchState
-    truncated: torch.Tensor  # (B,) bool
+    truncated: torch.Tensor  # (B,) bool: stopped at the horizon, though the game goes on
+    restarted: torch.Tensor  # (B,) bool: truncated, or ended for everybody
+
+
+class Uniforms(NamedTuple):
+    """What a period of B copies draws: for the chains, and for a fresh start where one may come."""
+
+    chains: torch.Tensor  # (B, width)
+    fresh_x: Any = None  # (B, dx)
+    fresh_chains: Any = None  # (B, width)
 
 
 class Batch:
@@ -49,30 +65,47 @@ class Batch:
     Raises
     ------
     ValueError
-        If `size` or `horizon` is not positive, or an action has the wrong shape or is outside its
-        set.
+        If `size` or `horizon` is not a positive integer, or an action has the wrong shape or is
+        outside its set.
     """
 
     def __init__(self, economy, size, *, horizon=None, device="cpu", dtype=torch.float32):
         for name, value in (("size", size), ("horizon", 1 if horizon is None else horizon)):
-            if value < 1:
-                raise ValueError(f"{name}={value}: must be at least 1")
-        self.economy, self.size, self.horizon = economy, size, horizon
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            require(**{name: (value, whole and value >= 1, "an integer, at least 1")})
+        self.economy, self.size = economy, int(size)
+        self.horizon = None if horizon is None else int(horizon)
         self.device, self.dtype = torch.device(device), dtype
-        self._values = [
-            torch.as_tensor(s.values, device=device, dtype=dtype)
-            for s in economy.actions
-            if isinstance(s, Grid)
-        ]
+        self.terms = Terms(economy)
+        self.terms.economy = placed(economy, self._place)  # with its constants on the device
+        self.exo = placed(economy.exo, self._place)
+        self.restarts = horizon is not None or self.terms.ends
+        self.grids = all(isinstance(s, Grid) for s in economy.actions)
+        self._rows = self._sets()
 
     def reset(self, generator) -> BatchState:
         """Draw B first states."""
-        u = self._uniforms(generator, len(self.economy.state))
-        return self._start(u, self._uniforms(generator, self.economy.exo.width))
+        u = self._draw(self.terms.dx, generator)
+        return self._start(u, self._draw(self.exo.width, generator))
+
+    def shocks(self, state) -> Shocks:
+        """Shock values: aggregate (B, dz), own (B, units, de)."""
+        return self.exo.shocks(state.i)
 
     def observe(self, state) -> torch.Tensor:
         """What each agent knows: (B, n, do)."""
-        return self.economy.observe(state.x, self._shocks(state))
+        return self.terms.economy.observe(state.x, self.exo.shocks(state.i))
+
+    def everything(self, state) -> torch.Tensor:
+        """State and shocks side by side, (B, dx + dz + units de)."""
+        z = self.exo.shocks(state.i)
+        return torch.cat([state.x, z.aggregate, z.own.flatten(-2)], -1)
+
+    def legal(self, state) -> torch.Tensor | None:
+        """Which rows of its grid each agent may choose, (B, n, m); None where all are."""
+        if not self.terms.masks:
+            return None
+        return self.terms.economy.legal(state.x, self.exo.shocks(state.i))
 
     def step(self, state, actions, generator) -> Transition:
         """One period.
@@ -81,54 +114,151 @@ class Batch:
         ----------
         state : BatchState
         actions : tensor
-            Vectors (B, n, da), or integers (B, n) where the action sets are grids.
+            Vectors (B, n, da), or integers (B, n) where all action sets are grids.
         generator : torch.Generator
             On this batch's device.
+
+        Raises
+        ------
+        ValueError
+            If an action has the wrong shape, or is not in the agent's set or not legal.
         """
-        x, reward = self.economy.step(state.x, self._shocks(state), self._vectors(actions))
-        i = self.economy.exo.next(state.i, self._uniforms(generator, self.economy.exo.width))
-        reached = BatchState(x, i, state.t + 1)
+        actions = self.check(state, actions)
+        return self.advance(state, actions, self.uniforms(generator))
+
+    def uniforms(self, generator, *lead) -> Uniforms:
+        """Draw what a period needs; with numbers `lead` of periods, tensors (*lead, B, ...)."""
+        widths = (self.exo.width, *((self.terms.dx, self.exo.width) if self.restarts else ()))
+        return Uniforms(*(self._draw(width, generator, *lead) for width in widths))
+
+    def advance(self, state, actions, u, *, price_takers=False) -> Transition:
+        """One period with given uniforms, for actions that are known to be right.
+
+        With `price_takers`, prices and aggregates carry no gradient.
+        """
+        z, a = self.exo.shocks(state.i), self.vectors(actions)
+        terms, m = self.terms, None
+        if price_takers and terms.takes:
+            m = terms.economy.market(state.x, z, a).detach()
+        x, reward = terms.step(state.x, z, a, m)
+        reached = BatchState(x, self.exo.next(state.i, u.chains), state.t + 1)
+        discount = terms.discount(x, self.exo.shocks(reached.i) if terms.ends else None, reward)
         truncated = reached.t == (self.horizon or -1)
-        if not self.horizon:
-            return Transition(reached, reward, reached, truncated)
-        # the uniforms are drawn every period, so that the stream does not depend on t
-        u = self._uniforms(generator, len(self.economy.state))
-        v = self._uniforms(generator, self.economy.exo.width)
-        if not truncated.any():
-            return Transition(reached, reward, reached, truncated)
-        fresh = self._start(u, v)
-        after = (
-            torch.where(_column(truncated, f), f, r) for f, r in zip(fresh, reached, strict=True)
-        )
-        return Transition(BatchState(*after), reward, reached, truncated)
+        if not self.restarts:
+            return Transition(reached, reward, discount, reached, truncated, truncated)
+        restarted = truncated
+        if terms.ends:
+            ended = (discount == 0).all(-1)
+            truncated, restarted = truncated & ~ended, truncated | ended
+        new = self._restart(restarted, reached, u)
+        return Transition(new, reward, discount, reached, truncated, restarted)
 
     def accounts(self, state, actions) -> dict[str, Any]:
-        """Named quantities of the period, each (B,)."""
-        return self.economy.accounts(state.x, self._shocks(state), self._vectors(actions))
+        """Named quantities of the period, each (B,) or (B, n)."""
+        z = self.exo.shocks(state.i)
+        return self.terms.economy.accounts(state.x, z, self.vectors(actions))
+
+    def vectors(self, actions) -> torch.Tensor:
+        """Actions as vectors (B, n, da)."""
+        if actions.is_floating_point():
+            return actions
+        if self._rows.ndim == 2:  # all agents choose from the same rows
+            return self._rows[actions]
+        return self._rows[torch.arange(self.terms.n, device=self.device), actions]
+
+    def check(self, state, actions) -> torch.Tensor:
+        """Refuse actions that are wrong, and return the others; at a bound, those within rounding.
+
+        On a device other than the CPU what is wrong stops the program there, without a message.
+        """
+        n, da, B = self.terms.n, self.terms.da, self.size
+        numbers = not actions.is_floating_point()
+        shape = (B, n) if numbers else (B, n, da)
+        kind = "integers" if self.grids and numbers else "vectors"
+        require(
+            **{
+                "actions: dtype": (
+                    actions.dtype,
+                    actions.dtype != torch.bool and (self.grids or not numbers),
+                    f"a float for vectors (B, n, da) = {(B, n, da)}"
+                    + f", or an integer for {(B, n)}" * self.grids,
+                ),
+                "actions: shape": (
+                    tuple(actions.shape),
+                    actions.shape == shape,
+                    f"{shape}, {kind}",
+                ),
+            }
+        )
+        legal = self.legal(state)
+        if legal is not None:
+            self._refuse("legal", legal, legal.any(-1), "at least one choice of each agent")
+        if numbers:
+            rows = torch.tensor([len(s.values) for s in self.economy.actions], device=self.device)
+            inside = (actions >= 0) & (actions < rows)
+            self._refuse("actions", actions, inside, "an integer in 0, ..., m - 1")
+            if legal is not None:
+                chosen = legal.gather(-1, actions[..., None].long())[..., 0]
+                self._refuse("actions", actions, chosen, "legal")
+            return actions
+        return self._in_sets(actions, legal)
+
+    def _in_sets(self, actions, legal):
+        right = []
+        for k, s in enumerate(self.economy.actions):
+            a = actions[:, k, : s.width]
+            if isinstance(s, Grid):
+                same = (a[:, None] - self._place(s.values)).abs().amax(-1) <= SLACK
+                inside = (same if legal is None else same & legal[:, k, : len(s.values)]).any(-1)
+                permitted = "a row of its grid" if legal is None else "a legal row of its grid"
+            else:
+                low, high = self._place(s.low), self._place(s.high)
+                inside = ((a - a.clamp(low, high)).abs() <= SLACK * (high - low)).all(-1)
+                permitted, a = f"between {s.low} and {s.high}", a.clamp(low, high)
+            name = f"actions of {self.economy.agents[k]}"
+            self._refuse(name, actions[:, k], inside, permitted)
+            right.append(torch.nn.functional.pad(a, (0, self.terms.da - s.width)))
+        return torch.stack(right, 1)
+
+    def _refuse(self, name, value, right, permitted):
+        if self.device.type != "cpu":
+            torch._assert_async(right.all())
+        elif not right.all():
+            require(**{name: (value[~right][0].tolist(), False, permitted)})
+
+    def _sets(self):
+        """Rows of the grids: (m, da) if all are the same, else (n, m, da), filled up with zeros."""
+        sets = self.economy.actions
+        if not self.grids:
+            return None
+        if all(np.array_equal(s.values, sets[0].values) for s in sets):
+            return self._place(sets[0].values)
+        m = max(len(s.values) for s in sets)
+        rows = np.zeros((len(sets), m, self.terms.da))
+        for k, s in enumerate(sets):
+            rows[k, : len(s.values), : s.width] = s.values
+        return self._place(rows)
+
+    def _restart(self, restarted, reached, u):
+        # a look costs nothing on a CPU; elsewhere it would wait for the device
+        eager = self.device.type == "cpu" and not torch.compiler.is_compiling()
+        if eager and not restarted.any():
+            return reached
+        fresh = self._start(u.fresh_x, u.fresh_chains)
+        return BatchState(
+            torch.where(restarted[:, None], fresh.x, reached.x),
+            torch.where(restarted[:, None], fresh.i, reached.i),
+            torch.where(restarted, fresh.t, reached.t),
+        )
 
     def _start(self, u, v):
         t = torch.zeros(self.size, dtype=torch.long, device=self.device)
-        return BatchState(self.economy.initial(u), self.economy.exo.initial(v), t)
+        return BatchState(self.terms.economy.initial(u), self.exo.initial(v), t)
 
-    def _uniforms(self, generator, width):
-        return torch.rand(
-            (self.size, width), generator=generator, device=self.device, dtype=self.dtype
-        )
+    def _draw(self, width, generator, *lead):
+        shape = (*lead, self.size, width)
+        return torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
 
-    def _shocks(self, state):
-        z = self.economy.exo.shocks(state.i)
-        return tuple(v.to(self.dtype) for v in z) if self.economy.exo.n else z.to(self.dtype)
-
-    def _vectors(self, actions):
-        n = len(self.economy.agents)
-        if actions.shape[:2] != (self.size, n):
-            raise ValueError(
-                f"actions: shape {tuple(actions.shape)}: must begin with ({self.size}, {n})"
-            )
-        if actions.is_floating_point():
-            return actions
-        return torch.stack([v[actions[:, k]] for k, v in enumerate(self._values)], 1)
-
-
-def _column(mask, like):
-    return mask if like.ndim == 1 else mask[:, None]
+    def _place(self, values):
+        values = torch.as_tensor(values, device=self.device)
+        return values.to(self.dtype) if values.is_floating_point() else values
