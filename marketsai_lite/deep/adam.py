@@ -55,14 +55,14 @@ class Adam:
             p.grad = view.view_as(p)  # to which backward passes add
 
     @torch.no_grad()
-    def step(self, rate, longest=None):
-        """Descend along the gradients, shortened to length `longest`; set them to zero.
+    def step(self, rate, max_norm=None):
+        """Descend along the gradients, shortened to a norm of `max_norm`; set them to zero.
 
-        Return the length that they had.
+        Return the norm that they had.
         """
         norm = self.g.norm()
-        if longest is not None:
-            self.g *= (longest / (norm + 1e-6)).clamp(max=1.0)
+        if max_norm is not None:
+            self.g *= (max_norm / (norm + 1e-6)).clamp(max=1.0)
         self.n += 1
         self.m.lerp_(self.g, 0.1)
         self.v.mul_(0.999).addcmul_(self.g, self.g, value=0.001)

@@ -11,6 +11,18 @@ sums; with `critic` off, the rewards of T periods are all that counts.
 The gradient runs through time as in backpropagation (Werbos 1990), on paths of T periods that
 continue where the last ones ended.  Where a copy is truncated its path is cut, and V of the state
 it had reached stands for the rest.
+
+With several agents one setting, `given`, says what an agent takes as given when it moves.
+
+``"nothing"``
+    The rewards of all are added up: the plan of somebody who governs them.
+``"policies"``
+    Each climbs its own reward while the policies of the others stay as they are, so that agents
+    come to rest where nobody gains by moving: a Markov-perfect equilibrium.  In every copy one
+    agent moves, each in its turn, so that the cost does not grow with the square of their number.
+``"prices"``
+    As under nothing, but what forms in the economy's `market` carries no gradient: price takers,
+    whose rest is a competitive equilibrium.
 """
 
 import copy
@@ -20,19 +32,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from marketsai_lite.deep import pieces
+from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.networks import Span, mlp
-from marketsai_lite.deep.training import (
-    Result,
-    Run,
-    initialization,
-    one_thread,
-    require,
-    require_settings,
-    streams,
-)
-from marketsai_lite.deep.world import World, require_one_agent
+from marketsai_lite.deep.networks import Groups, Span, network
+from marketsai_lite.deep.train import require_settings
+from marketsai_lite.require import require
 
 
 @dataclass(frozen=True)
@@ -41,130 +45,154 @@ class Config:
 
     updates: int = 1_000  # steps of the policy
     steps: int = 48  # periods of a path
+    given: str = "nothing"  # what an agent takes as given: "nothing", "policies" or "prices"
+    shared: bool = True  # agents of a group share one network; otherwise each has its own
     critic: bool = True  # value the state at the end of a path
     fits: int = 2  # steps of the critic for each step of the policy
     minibatch: int = 1_024  # decisions in a step of the critic
-    τ: float = 0.1  # how far the slow critic, which values, moves with every update
+    τ: float = 0.1  # how far the target critic, which values, moves with every update
     rate: float = 2e-3  # learning rate at the start; it falls to zero as a cosine
     gradient_norm: float = 1.0  # longest gradient of the policy
     average: float = 0.95  # weight of the past in the averaged policy
     hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers
     log_every: int = 50  # updates between entries of the curves
 
+    needs_box = True
+
     def __post_init__(self):
         counts = ("updates", "steps", "fits", "minibatch", "log_every")
         require_settings(self, counts=counts, rates=("rate", "gradient_norm"), widths=("hidden",))
+        takes = ("nothing", "policies", "prices")
         require(
+            given=(self.given, self.given in takes, f"one of {takes}"),
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
 
+    def agent(self, world, rng):
+        """Make the learner."""
+        return APG(world, self, rng)
 
-class Learner(nn.Module):
-    """Policy and its average, critic and its slow copy, the level of the values."""
+
+class Policy(nn.Sequential):
+    """What a group of agents does, without noise."""
+
+    def __init__(self, group, width, hidden, copies=None):
+        net = network([width, *hidden, group.actions.width], gain=0.01, copies=copies)
+        super().__init__(net, nn.Tanh(), Span(group.actions))
+
+
+class APG(nn.Module):
+    """Policies and their average, critics and their target, the level of the values.
+
+    `value` is V of the policies, and NaN without a critic.
+    """
 
     level: torch.Tensor
 
-    def __init__(self, world, config):
+    def __init__(self, world, config, rng):
         super().__init__()
-        self.policy = nn.Sequential(
-            mlp([world.width, *config.hidden, len(world.actions.low)], gain=0.01),
-            nn.Tanh(),
-            Span(world.actions),
-        )
+        takes = config.given != "prices" or world.batch.terms.takes
+        require(given=(config.given, takes, f"another, since {world.name} has no `market`"))
+        self.world, self.config, self.order = world, config, rng["choices"]
+        width, hidden, shared = world.width, config.hidden, config.shared
+        self.policy = Groups(world.groups, lambda g, k: Policy(g, width, hidden, k), shared)
         self.averaged = copy.deepcopy(self.policy).requires_grad_(False)
-        self.critic = mlp([world.width, *config.hidden, 1])
-        self.slow = copy.deepcopy(self.critic).requires_grad_(False)
-        self.register_buffer("level", torch.zeros(()))
+        widths = [width, *hidden, 1]
+        self.critic = Groups(world.groups, lambda g, k: network(widths, copies=k), shared)
+        self.target = copy.deepcopy(self.critic).requires_grad_(False)
+        self.others = copy.deepcopy(self.policy).requires_grad_(False)
+        self.register_buffer("level", torch.zeros(world.n))
         self.to(world.batch.device, world.batch.dtype)
+        self.adams = Adam(self.policy), Adam(self.critic)
+        followers = (self.target, self.averaged, self.others)
+        self.θ_target, self.θ_averaged, self.θ_others = (vector(m)[0] for m in followers)
+        self.parts = dict(zip(("actor", "critic"), self.adams, strict=True))
 
+    def update(self, k):
+        """Climb along a path, and fit the critics to it."""
+        config, (actor, critic) = self.config, self.adams
+        rate = config.rate * 0.5 * (1 + math.cos(math.pi * k / config.updates))
+        equations.polyak(self.θ_others, actor.θ, 1.0)
+        gain, path = self.climb(k)
+        gradient = actor.step(rate, config.gradient_norm)
+        loss = self.fit(rate, path)
+        equations.polyak(self.θ_target, critic.θ, config.τ)
+        equations.polyak(self.θ_averaged, actor.θ, 1 - min(config.average, k / (k + 10)))
+        return {"gain": gain, "critic loss": loss, "gradient": gradient}
 
-def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) -> Result:
-    """Train on one CPU thread, or on the batch's device.
+    def climb(self, k):
+        """Gradient of the gain along T periods; return the gain and (o_t, target_t)."""
+        world, config, path = self.world, self.config, []
+        turn = self._turn(k)
+        for t in range(config.steps):
+            o = world.observe()
+            moved = world.step(self._act(o, turn), price_takers=config.given == "prices")
+            v = torch.zeros_like(moved.r)
+            if config.critic and (t == config.steps - 1 or self._cut(moved.truncated)):
+                v = self.values(self.target, world.observe(moved.reached))  # else it is not used
+            path.append((o, moved.r, moved.discount, v, moved.truncated[:, None], moved.restarted))
+        world.state = world.state._replace(x=world.state.x.detach())
+        columns = (torch.stack(column) for column in zip(*path, strict=True))
+        o_t, r_t, discount_t, v_tp1, truncated_t, restarted_t = columns
+        world.check(r_t)
+        target_t = equations.n_step_target(r_t, discount_t, v_tp1, truncated_t)
+        starts = torch.cat([torch.ones_like(restarted_t[:1]), restarted_t[:-1]])
+        counted = target_t if turn is None else target_t * turn
+        gain = counted[starts].sum() / world.batch.size
+        differentiable = gain.requires_grad
+        require(batch=(f"economy {world.name}", differentiable, "differentiable in its actions"))
+        (-gain).backward()
+        return gain.detach(), (o_t.detach().flatten(0, 1), target_t.detach().flatten(0, 1))
 
-    Parameters
-    ----------
-    batch : Batch
-        Copies of an economy with one agent and a box of actions, differentiable in torch.
-    config : Config
-    seed : int
-        Of everything random.
-    checkpoint, on_log, progress
-        See `training.Run`.
+    def fit(self, rate, path):
+        """Fit the critic to the discounted sums along the path; return the mean loss."""
+        (o_t, target_t), config = path, self.config
+        with torch.no_grad():
+            error = target_t - self.critic.each("forward", o_t)[..., 0] - self.level
+            self.level += self.world.pool(error, config.shared)
+        loss = torch.zeros((), device=o_t.device)
+        for _ in range(config.fits if config.critic else 0):
+            size, device = (config.minibatch,), o_t.device
+            k = torch.randint(len(o_t), size, generator=self.order, device=device)
+            error = target_t[k] - self.critic.each("forward", o_t[k])[..., 0] - self.level
+            squared = error.square().mean()
+            squared.backward()
+            self.adams[1].step(rate)
+            loss += squared.detach() / config.fits
+        return loss
 
-    Returns
-    -------
-    Result
-        `value` is V of the policy, and NaN without a critic.
+    def values(self, critic, o):
+        """Values (..., n) of observations by a critic."""
+        return critic.each("forward", o)[..., 0] + self.level
 
-    Raises
-    ------
-    ValueError
-        If the batch has several agents or a grid of actions, its rewards do not depend
-        differentiably on the action, or `checkpoint` holds another run.
-    FloatingPointError
-        If a reward, a loss or a gradient is not finite.
-    """
-    require_one_agent(batch, box=True)
-    with one_thread():
-        rng = streams(seed, ("networks", "shocks", "minibatches"), batch.device)
-        world = World(batch, rng["shocks"])
-        with initialization(rng["networks"]):
-            learner = Learner(world, config)
-        averaged = learner.averaged
-        actor, critic = Adam(learner.policy), Adam(learner.critic)
-        (slow, _), (mean, _) = vector(learner.slow), vector(averaged)
-        parts = {"learner": learner, "actor": actor, "critic": critic, **rng}
-        act = world.function(lambda o: world.vectors(averaged(o)))
-        run = Run(world, config, seed, parts, act, checkpoint, on_log, progress)
-        for update in run.updates():
-            rate = config.rate * 0.5 * (1 + math.cos(math.pi * update / config.updates))
-            gain, path = climb(world, learner, config)
-            gradient = actor.step(rate, config.gradient_norm)
-            loss = fit(learner, critic, rate, config, path, rng["minibatches"])
-            pieces.polyak(slow, critic.θ, config.τ)
-            pieces.polyak(mean, actor.θ, 1 - min(config.average, update / (update + 10)))
-            run.note(update, **{"gain": gain, "critic loss": loss, "gradient": gradient})
+    def mode(self, o, h):
+        """Actions of the averaged policies."""
+        return self.averaged.each("forward", o), h
 
-    def value(o):
-        v = world.units(learner.critic(o)[:, 0] + learner.level)
-        return v if config.critic else torch.full_like(v, math.nan)
+    def draw(self, o, h, generator):
+        """Actions of the averaged policies, which have no noise."""
+        return self.mode(o, h)
 
-    return run.result(averaged, lambda o, generator: averaged(o), value)
+    def value(self, o, h):
+        """Values (..., n) of the policies, if there is a critic."""
+        v = self.values(self.critic, o)
+        return v if self.config.critic else torch.full_like(v, math.nan)
 
+    def _turn(self, k):
+        """Whose turn it is to move in each copy, (B, n); None if it is everybody's."""
+        n, B = self.world.n, self.world.batch.size
+        if n == 1 or self.config.given != "policies":
+            return None
+        mover = (torch.arange(B, device=self.level.device) + k) % n
+        return torch.nn.functional.one_hot(mover, n).to(self.level.dtype)
 
-def climb(world, learner, config):
-    """Gradient of the gain along T periods; return the gain and (o_t, target_t)."""
-    path = []
-    for t in range(config.steps):
-        o = world.observe()
-        r, reached, cut = world.step(learner.policy(o))
-        v = torch.zeros_like(r)
-        if config.critic and (t == config.steps - 1 or bool(cut.any())):  # elsewhere it is not used
-            v = learner.slow(world.observe(reached))[:, 0] + learner.level
-        path.append((o, r, v, cut))
-    world.state = world.state._replace(x=world.state.x.detach())
-    o_t, r_t, v_tp1, cut_t = (torch.stack(x) for x in zip(*path, strict=True))
-    world.check(r_t)
-    target_t = pieces.n_step_target(r_t, v_tp1, cut_t, world.β)
-    starts = torch.cat([torch.ones_like(cut_t[:1]), cut_t[:-1]])
-    gain = target_t[starts].sum() / world.batch.size
-    if not gain.requires_grad:
-        raise ValueError(f"batch: economy {world.name}: must be differentiable in its action")
-    (-gain).backward()
-    return gain.item(), (o_t.detach().flatten(0, 1), target_t.detach().flatten())
+    def _act(self, o, turn):
+        """Actions, of which only those of the agents who move carry a gradient to the weights."""
+        action = self.policy.each("forward", o)
+        if turn is None:
+            return action
+        return torch.where(turn[..., None] > 0, action, self.others.each("forward", o))
 
-
-def fit(learner, adam, rate, config, path, generator):
-    """Fit the critic to the discounted sums along the path; return the mean loss."""
-    o_t, target_t = path
-    with torch.no_grad():
-        learner.level += (target_t - learner.critic(o_t)[:, 0] - learner.level).mean()
-    loss = 0.0
-    for _ in range(config.fits if config.critic else 0):
-        k = torch.randint(len(o_t), (config.minibatch,), generator=generator, device=o_t.device)
-        error = (target_t[k] - learner.critic(o_t[k])[:, 0] - learner.level).square().mean()
-        error.backward()
-        adam.step(rate)
-        loss += error.item() / config.fits
-    return loss
+    def _cut(self, truncated):
+        return truncated.device.type != "cpu" or bool(truncated.any())

@@ -1,6 +1,8 @@
 r"""Deep Q-learning, with what made it work: each part can be switched off.
 
 A network Q(o, ·) is fitted to r + β max Q by gradient descent on experience drawn from a replay.
+With several agents each learns its own Q from its own reward (independent Q-learning), or all from
+the mean of their rewards (`team`).
 
 Parts.  `replay`: learn from experience of the last many periods rather than the latest only.
 `target`: a slowly moving copy of the network makes the targets.  `double`: one network chooses the
@@ -15,7 +17,7 @@ is divided into `levels` in each of its dimensions, one head of the network for 
 sum over them, that is, where rewards and transitions fall apart into dimensions.  The policy that
 is judged looks between the levels, at the peak of a parabola.
 
-`hedge` removes from every target what the shocks explain (`pieces.hedged`).
+`hedge` removes from every target what the shocks explain (`control_variates`).
 """
 
 import copy
@@ -24,21 +26,15 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from marketsai_lite.deep import pieces
+from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.networks import Span, mlp
+from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.networks import Groups, Span, network
+from marketsai_lite.deep.policies import legal_only
 from marketsai_lite.deep.replay import Replay
-from marketsai_lite.deep.training import (
-    Result,
-    Run,
-    initialization,
-    one_thread,
-    require,
-    require_settings,
-    streams,
-)
-from marketsai_lite.deep.world import World, require_one_agent
+from marketsai_lite.deep.train import require_settings
 from marketsai_lite.economy import Box
+from marketsai_lite.require import require
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,8 @@ class Config:
     dueling: bool = True  # network of a value and advantages
     n_step: int = 1  # periods of reward before the estimate takes over
     hedge: bool = False  # subtract from the targets what the shocks explain
+    shared: bool = True  # agents of a group share one network; otherwise each has its own
+    team: bool = False  # every agent earns the mean of all rewards
     levels: int = 21  # actions in each dimension of a box
     ε: float = 0.1  # probability of a random action in the end
     exploration: float = 0.3  # part of the updates in which ε falls from 1
@@ -74,28 +72,63 @@ class Config:
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
 
+    def agent(self, world, rng):
+        """Make the learner."""
+        return DQN(world, self, rng)
+
 
 class Network(nn.Module):
-    """Q-factors (..., heads, m) of scaled observations, but for their level."""
+    """Q-factors (..., n, heads, m) of a group's scaled observations, but for their level.
 
-    def __init__(self, world, config):
+    Choices k (..., n, heads) are numbers of actions, one for each head.
+    """
+
+    def __init__(self, group, world, config, copies=None):
         super().__init__()
-        box = isinstance(world.actions, Box)
-        self.heads = len(world.actions.low) if box else 1
-        self.m = config.levels if box else len(world.actions.values)
-        self.dueling = config.dueling
-        self.net = mlp([world.width, *config.hidden, self.heads * self.m + config.dueling])
-        self.span = Span(world.actions) if box else None
+        box = isinstance(group.actions, Box)
+        self.heads = group.actions.width if box else 1
+        self.m = config.levels if box else len(group.actions.values)
+        self.dueling, self.legal = config.dueling, world.legal
+        widths = [world.width, *config.hidden, self.heads * self.m + config.dueling]
+        self.net = network(widths, copies=copies)
+        self.span = Span(group.actions) if box else None
+        if not box:
+            self.register_buffer("values", torch.as_tensor(group.actions.values), persistent=False)
 
     def forward(self, o):
         """Q-factors, but for their level."""
         y = self.net(o)
         a = y[..., self.dueling :].unflatten(-1, (self.heads, self.m))
-        return pieces.dueling(y[..., None, :1], a) if self.dueling else a
+        q = equations.dueling(y[..., None, :1], a) if self.dueling else a
+        return q if self.span else legal_only(q, o[..., None, :], self.legal)
+
+    def choose(self, o, ε, generator):
+        """Numbers of actions: the greedy ones, each random with probability ε."""
+        q = self(o)
+        k = q.argmax(-1)
+        u = torch.rand((2, *k.shape), generator=generator, device=o.device)
+        if self.legal and self.span is None:
+            noise = torch.rand(q.shape, generator=generator, device=o.device)
+            drawn = legal_only(noise, o[..., None, :], self.legal).argmax(-1)
+        else:
+            drawn = (u[1] * self.m).long()
+        return torch.where(u[0] < ε, drawn, k)
+
+    def chosen(self, o, k):
+        """Value (..., n) of choices: the mean over the heads."""
+        k = k[..., : self.heads].long()[..., None]
+        return self(o).gather(-1, k)[..., 0].mean(-1)
+
+    def best(self, o, chooser):
+        """Value (..., n) of the best choice by a network, or of the one that another chooses."""
+        q = self(o)
+        return equations.double_q_value(q, q if chooser is None else chooser(o))
 
     def action(self, k):
-        """The action that numbers (B, heads) stand for; they may lie between the levels."""
-        return k[..., 0] if self.span is None else self.span(2 * k / (self.m - 1) - 1)
+        """The action that choices stand for; in a box they may lie between the levels."""
+        if self.span is None:
+            return self.values[k[..., 0].long()]
+        return self.span(2 * k[..., : self.heads] / (self.m - 1) - 1)
 
     def greedy(self, o):
         """The best action; for a box, at the peak of the parabola through the best levels."""
@@ -105,137 +138,112 @@ class Network(nn.Module):
             return self.action(k)
         inside = k.clamp(1, self.m - 2)
         near = [q.gather(-1, (inside + j)[..., None])[..., 0] for j in (-1, 0, 1)]
-        return self.action(torch.where(k == inside, k + pieces.parabola_peak(*near), k.to(q.dtype)))
+        peak = k + equations.parabola_peak(*near)
+        return self.action(torch.where(k == inside, peak, k.to(q.dtype)))
 
 
-class Learner(nn.Module):
-    """The network, its slow copy, its average, and the level of the values."""
+class DQN(nn.Module):
+    """The networks, their target, their average, and the level of the values.
+
+    `value` is Q of every action, (..., n, m) for a grid and (..., n, heads, m) for a box, whose
+    mean over the heads is the value of an action; only where all agents are of one group.
+    """
 
     level: torch.Tensor
 
-    def __init__(self, world, config):
+    def __init__(self, world, config, rng):
         super().__init__()
-        self.online = Network(world, config)
-        self.slow = copy.deepcopy(self.online).requires_grad_(False)
+        B, n = world.batch.size, config.n_step
+        fits = config.capacity >= n * B
+        require(capacity=(config.capacity, fits, f"at least {n * B}, {n} periods"))
+        self.world, self.config = world, config
+        self.noise, self.order = rng["choices"], rng["minibatches"]
+        self.online = Groups(world.groups, lambda g, k: Network(g, world, config, k), config.shared)
+        self.target = copy.deepcopy(self.online).requires_grad_(False)
         self.averaged = copy.deepcopy(self.online).requires_grad_(False)
-        self.register_buffer("level", torch.zeros(()))
+        self.register_buffer("level", torch.zeros(world.n))
         self.to(world.batch.device, world.batch.dtype)
-
-
-def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) -> Result:
-    """Train on one CPU thread, or on the batch's device.
-
-    Parameters
-    ----------
-    batch : Batch
-        Copies of an economy with one agent; a box or a grid of actions.
-    config : Config
-    seed : int
-        Of everything random.
-    checkpoint, on_log, progress
-        See `training.Run`.
-
-    Returns
-    -------
-    Result
-        `value` is Q of every action, (..., m) for a grid and (..., heads, m) for a box, whose mean
-        over the heads is the value of an action.
-
-    Raises
-    ------
-    ValueError
-        If the batch has several agents, the replay or a minibatch is too small for it, or
-        `checkpoint` holds another run.
-    FloatingPointError
-        If a reward, a loss or a gradient is not finite.
-    """
-    require_one_agent(batch)
-    least = config.n_step * batch.size
-    require(
-        capacity=(
-            config.capacity,
-            config.capacity >= least,
-            f"at least {least}, {config.n_step} periods",
-        )
-    )
-    with one_thread():
-        rng = streams(seed, ("networks", "shocks", "actions", "minibatches"), batch.device)
-        world = World(batch, rng["shocks"])
-        with initialization(rng["networks"]):
-            learner = Learner(world, config)
-        online, averaged = learner.online, learner.averaged
-        adam, (slow, _), (mean, _) = Adam(online), vector(learner.slow), vector(averaged)
-        dz = world.shocks(world.state).shape[1] if config.hedge else 0
-        drawn = config.minibatch if config.replay else batch.size
-        require(minibatch=(drawn, drawn > 4 * dz, f"more than four times the {dz} shocks"))
-        replay = Replay(
-            max(config.n_step, config.capacity // batch.size) if config.replay else config.n_step,
-            batch.size,
-            2 * (world.width + dz) + online.heads + 2,
-            device=batch.device,
-            dtype=batch.dtype,
-        )
-        parts = {"learner": learner, "adam": adam, "replay": replay, **rng}
-        act = world.function(lambda o: world.vectors(averaged.greedy(o)))
-        run = Run(world, config, seed, parts, act, checkpoint, on_log, progress)
-        for update in run.updates():
-            part = update / config.updates
-            ε = 1 - (1 - config.ε) * min(1.0, part / max(config.exploration, 1e-9))
-            for _ in range(1 if len(replay) else config.n_step):
-                play(world, online, replay, config.hedge, ε, rng["actions"])
-            loss = learn(world, learner, config, replay, rng["minibatches"])
-            gradient = adam.step(config.rate * (1 - part))
-            pieces.polyak(slow, adam.θ, config.τ if config.target else 1.0)
-            pieces.polyak(mean, adam.θ, 1 - min(config.average, update / (update + 10)))
-            run.note(update, loss=loss, gradient=gradient)
-
-    def value(o):
-        q = world.units(averaged(o) + learner.level)
-        return q if averaged.span else q[:, 0]
-
-    return run.result(
-        averaged,
-        lambda o, generator: averaged.action(choose(averaged, o, config.ε, generator)),
-        value,
-    )
-
-
-@torch.no_grad()
-def play(world, network, replay, hedge, ε, generator):
-    """Play one period and remember it."""
-    o, z = world.observe(), world.shocks(world.state)
-    k = choose(network, o, ε, generator)
-    r, reached, cut = world.step(network.action(k))
-    world.check(r)
-    shocks = (z, world.shocks(reached)) if hedge else ()
-    replay.add(o, k, r, cut, world.observe(reached), *shocks)
-
-
-def choose(network, o, ε, generator):
-    """Numbers of the actions (B, heads): the greedy ones, each random with probability ε."""
-    k = network(o).argmax(-1)
-    u = torch.rand((2, *k.shape), generator=generator, device=o.device)
-    return torch.where(u[0] < ε, (u[1] * network.m).long(), k)
-
-
-def learn(world, learner, config, replay, generator):
-    """Gradient of the error of the targets; return the loss."""
-    do, H, n, online = world.width, learner.online.heads, config.n_step, learner.online
-    rows = replay.sample(config.minibatch, generator, n) if config.replay else replay.latest(n)
-    widths = [do, H, 1, 1, do, rows.shape[2] - 2 * do - H - 2]
-    o_t, k_t, r_t, cut_t, o_tp1, z = rows.split(widths, 2)
-    r_t, cut_t = r_t[..., 0], cut_t[..., 0] > 0
-    q_t = online(o_t[0]).gather(-1, k_t[0].long()[..., None])[..., 0].mean(-1) + learner.level
-    with torch.no_grad():
-        o_end = o_tp1[pieces.first(cut_t), torch.arange(rows.shape[1], device=rows.device)]
-        q_end = learner.slow(o_end)
-        v_end = pieces.double_q_value(q_end, online(o_end) if config.double else q_end)
-        v_end = (v_end + learner.level).expand(n, -1)
-        error = pieces.n_step_target(r_t, v_end, cut_t, world.β)[0] - q_t
+        self.adam = Adam(self.online)
+        (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
+        z = world.news(world.state)
+        few, drawn = n * z.common.shape[-1], config.minibatch if config.replay else B
+        right = not config.hedge or drawn > 4 * few
+        require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
+        seen, each = (world.n, world.width), (world.n,)
+        heads = max(part.heads for part in self.online.parts)
+        layout = {"o": seen, "k": (*each, heads), "r": each, "discount": each}
+        layout |= {"truncated": (1,), "o1": seen}
         if config.hedge:
-            error = pieces.hedged(error, *z.chunk(2, 2))
-        target = q_t + error
-        learner.level += 0.1 * error.mean()
-    loss = (target - q_t).square().mean()
-    loss.backward()
-    return loss.item()
+            news = {"z": z.common.shape[1:], "e": z.own.shape[1:]}
+            layout |= news | {f"{name}1": shape for name, shape in news.items()}
+        periods = max(n, config.capacity // B) if config.replay else n
+        kind = {"device": world.batch.device, "dtype": world.batch.dtype}
+        self.replay = Replay(periods, B, layout, **kind)
+        self.parts = {"adam": self.adam, "replay": self.replay}
+
+    def update(self, k):
+        """Play a period and learn from what is remembered."""
+        config, part = self.config, k / self.config.updates
+        ε = 1 - (1 - config.ε) * min(1.0, part / max(config.exploration, 1e-9))
+        for _ in range(1 if len(self.replay) else config.n_step):
+            self.play(ε)
+        loss = self.learn()
+        gradient = self.adam.step(config.rate * (1 - part))
+        equations.polyak(self.θ_target, self.adam.θ, config.τ if config.target else 1.0)
+        equations.polyak(self.θ_averaged, self.adam.θ, 1 - min(config.average, k / (k + 10)))
+        return {"loss": loss, "gradient": gradient}
+
+    @torch.no_grad()
+    def play(self, ε):
+        """Play one period and remember it."""
+        world, o, before = self.world, self.world.observe(), self.world.state
+        k = self.online.each("choose", o, ε=ε, generator=self.noise)
+        moved = world.step(self.online.each("action", k))
+        world.check(moved.r)
+        r = moved.r.mean(-1, keepdim=True).expand_as(moved.r) if self.config.team else moved.r
+        row = {"o": o, "k": k, "r": r, "discount": moved.discount, "truncated": moved.truncated}
+        if self.config.hedge:
+            (row["z"], row["e"]), (row["z1"], row["e1"]) = map(world.news, (before, moved.reached))
+        self.replay.add(**row, o1=world.observe(moved.reached))
+
+    def learn(self):
+        """Gradient of the error of the targets; return the loss."""
+        config, n = self.config, self.config.n_step
+        size = (config.minibatch, self.order)
+        b = self.replay.sample(*size, n) if config.replay else self.replay.latest(n)
+        q_t = self.online.each("chosen", b["o"][0], b["k"][0]) + self.level
+        with torch.no_grad():
+            stop_t = b["truncated"] > 0
+            rows = torch.arange(len(q_t), device=q_t.device)
+            o_end = b["o1"][equations.first(stop_t[..., 0]), rows]
+            v_end = (self._best(o_end) + self.level).expand(n, *q_t.shape)
+            target = equations.n_step_target(b["r"], b["discount"], v_end, stop_t)[0]
+            error = target - q_t
+            if config.hedge:
+                error = hedged(error, News(b["z"], b["e"]), News(b["z1"], b["e1"]))
+            target = q_t + error
+            self.level += 0.1 * self.world.pool(error, config.shared)
+        loss = (target - q_t).square().mean()
+        loss.backward()
+        return loss.detach()
+
+    def _best(self, o):
+        """Value (B, n) of the best choices by the target network, perhaps chosen by the other."""
+        if not self.config.double:
+            return self.target.each("best", o, chooser=None)
+        parts = zip(self.target.members, self.target.parts, self.online.parts, strict=True)
+        return torch.cat([target.best(o[:, g], online) for g, target, online in parts], -1)
+
+    def mode(self, o, h):
+        """Greedy actions of the averaged networks."""
+        return self.averaged.each("greedy", o), h
+
+    def draw(self, o, h, generator):
+        """Actions of the averaged networks, some of them random."""
+        k = self.averaged.each("choose", o, ε=self.config.ε, generator=generator)
+        return self.averaged.each("action", k), h
+
+    def value(self, o, h):
+        """Q of every action by the averaged networks."""
+        q = self.averaged.each("forward", o) + self.level[:, None, None]
+        return q if self.averaged.parts[0].span else q[..., 0, :]

@@ -1,21 +1,35 @@
-"""Networks, policies, and the action sets they act in."""
+"""Networks for one agent or n, with weights that they share or of their own."""
 
 import math
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from marketsai_lite.deep.pieces import normal_log_density
-from marketsai_lite.economy import Box, Grid
+from marketsai_lite.economy import Box
 
 
-def mlp(widths, gain=1.0):
-    """Layers of the given widths with SiLU between them; `gain` scales the last one at the start.
+def network(widths, gain=1.0, copies=None):
+    """Layers of the given widths with SiLU between them, (..., n, in) to (..., n, out).
 
     SiLU is smooth, so that a critic's peak does not sit on a kink, and on a CPU five times as fast
     as tanh.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the input, the hidden layers and the output.
+    gain : float
+        Scales the last layer's weights at the start.
+    copies : int, optional
+        Number n of networks, one for each agent; by default one network serves all.
     """
+    return mlp(widths, gain) if copies is None else Copies(copies, widths, gain)
+
+
+def mlp(widths, gain=1.0):
+    """One network, with orthogonal weights at the start."""
     layers = [nn.Linear(i, o) for i, o in pairwise(widths)]
     for layer in layers:
         nn.init.orthogonal_(layer.weight, gain if layer is layers[-1] else math.sqrt(2))
@@ -23,78 +37,65 @@ def mlp(widths, gain=1.0):
     return nn.Sequential(*[m for layer in layers[:-1] for m in (layer, nn.SiLU())], layers[-1])
 
 
-class Twins(nn.Module):
-    """Two networks of the same shape."""
+class Copies(nn.Module):
+    """n networks of the same shape, each for its own agent: one batched product a layer."""
 
-    def __init__(self, widths):
+    def __init__(self, n, widths, gain=1.0):
         super().__init__()
-        self.nets = nn.ModuleList([mlp(widths), mlp(widths)])
+        nets = [mlp(widths, gain) for _ in range(n)]
+        self.weights, self.biases = (
+            nn.ParameterList(
+                torch.stack([getattr(net[k], name).detach() for net in nets])
+                for k in range(0, len(nets[0]), 2)
+            )
+            for name in ("weight", "bias")
+        )
 
     def forward(self, x):
-        """Outputs of both, (2, B, out)."""
+        """Rows (..., n, in) to (..., n, out)."""
+        y = x.reshape(-1, *x.shape[-2:]).transpose(0, 1)  # (n, rows, in)
+        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            y = torch.baddbmm(bias[:, None], F.silu(y) if k else y, weight.transpose(1, 2))
+        return y.transpose(0, 1).reshape(*x.shape[:-1], y.shape[-1])
+
+
+class Twins(nn.Module):
+    """Two networks of the same shape, for the lesser of two estimates."""
+
+    def __init__(self, widths, copies=None):
+        super().__init__()
+        self.nets = nn.ModuleList([network(widths, copies=copies) for _ in range(2)])
+
+    def forward(self, x):
+        """Outputs of both, (2, ..., out)."""
         return torch.stack([net(x) for net in self.nets])
 
 
-class Normal(nn.Module):
-    """Policy over a box: tanh of a normal, whose mean depends on what is observed.
+class Memory(nn.Module):
+    """A gated recurrent unit: what an agent carries from one period to the next.
 
-    Probabilities are of the normal variable u, before it is squashed: the ratio of two policies is
-    the same before and after.
+    At the start some units forget at once and others keep what they hold for a hundred periods
+    (Tallec and Ollivier 2018), so that a long memory need not be learned before it is useful.
+
+    References
+    ----------
+    Cho et al. (2014), equations 5 to 8.
     """
 
-    def __init__(self, box: Box, width, hidden, log_std):
+    def __init__(self, width, size, copies=None):
         super().__init__()
-        self.net = mlp([width, *hidden, len(box.low)], gain=0.01)
-        self.log_std = nn.Parameter(torch.full((len(box.low),), float(log_std)))
-        self.box = Span(box)
+        self.size = size
+        self.gates = network([width + size, 2 * size], copies=copies)
+        self.candidate = network([width + size, size], copies=copies)
+        keep = torch.linspace(-1.0, 5.0, size)  # the logits of what remains after a period
+        bias = self.gates[0].bias if copies is None else self.gates.biases[0]
+        bias.data[..., :size] = keep
 
-    def sample(self, o, generator):
-        """Draw u (B, da) and its log density (B,)."""
-        mean = self.net(o)
-        noise = torch.randn(mean.shape, generator=generator, device=o.device, dtype=o.dtype)
-        u = mean + self.log_std.exp() * noise
-        return u, normal_log_density(u, mean, self.log_std)
-
-    def log_density(self, o, u):
-        """Log density of `u`, and the entropy, each (B,)."""
-        entropy = (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum()
-        return normal_log_density(u, self.net(o), self.log_std), entropy.expand(len(o))
-
-    def action(self, u):
-        """The action that the variable `u` stands for."""
-        return self.box(torch.tanh(u))
-
-    def mode(self, o):
-        """The action at the mean of the normal."""
-        return self.action(self.net(o))
-
-
-class Categorical(nn.Module):
-    """Policy over a grid: probabilities that depend on what is observed."""
-
-    def __init__(self, grid: Grid, width, hidden):
-        super().__init__()
-        self.net = mlp([width, *hidden, len(grid.values)], gain=0.01)
-
-    def sample(self, o, generator):
-        """Draw the number u (B, 1) of an action and its log probability (B,)."""
-        log_π = self.net(o).log_softmax(-1)
-        uniform = torch.rand(log_π.shape, generator=generator, device=o.device, dtype=o.dtype)
-        u = (log_π - torch.log(-torch.log(uniform.clamp(min=1e-12)))).argmax(-1, keepdim=True)
-        return u.to(o.dtype), log_π.gather(-1, u)[:, 0]
-
-    def log_density(self, o, u):
-        """Log probability of `u`, and the entropy, each (B,)."""
-        log_π = self.net(o).log_softmax(-1)
-        return log_π.gather(-1, u.long())[:, 0], -(log_π.exp() * log_π).sum(-1)
-
-    def action(self, u):
-        """The action that the variable `u` stands for."""
-        return u.long()[..., 0]
-
-    def mode(self, o):
-        """The likeliest action."""
-        return self.net(o).argmax(-1)
+    def forward(self, o, h):
+        """Observations (..., n, do) and memories (..., n, size) to the next memories."""
+        keep, reset = torch.sigmoid(self.gates(torch.cat([o, h], -1))).chunk(2, -1)
+        new = torch.tanh(self.candidate(torch.cat([o, reset * h], -1)))
+        return keep * h + (1 - keep) * new
 
 
 class Span(nn.Module):
@@ -111,3 +112,49 @@ class Span(nn.Module):
     def forward(self, a):
         """Actions in the box for numbers `a` in [-1, 1]."""
         return self.middle + self.radius * a
+
+
+class Groups(nn.Module):
+    """One module for each group of agents, and the results of its methods side by side.
+
+    Parameters
+    ----------
+    groups : tuple of Group
+    make : callable
+        A group, and the number of its agents if each has weights of its own or else None, to a
+        module for the group.
+    shared : bool
+        Whether the agents of a group share their weights.
+    """
+
+    def __init__(self, groups, make, shared=True):
+        super().__init__()
+        self.members = [g.members for g in groups]
+        sizes = [g.members.stop - g.members.start for g in groups]
+        self.parts = nn.ModuleList(
+            make(g, None if shared else size) for g, size in zip(groups, sizes, strict=True)
+        )
+
+    def each(self, method, *inputs, dim=-2, **options):
+        """Call a method of each part with its agents' rows of `inputs` (..., n, width).
+
+        Results are tuples of tensors (..., n, width), which are filled up with zeros and joined, or
+        (..., n), which are joined.
+        """
+        if len(self.parts) == 1:
+            return getattr(self.parts[0], method)(*inputs, **options)
+        found = [
+            getattr(part, method)(*(x[..., k, :] for x in inputs), **options)
+            for k, part in zip(self.members, self.parts, strict=True)
+        ]
+        if isinstance(found[0], Tensor):
+            return join(found, inputs[0].ndim)
+        return tuple(join(column, inputs[0].ndim) for column in zip(*found, strict=True))
+
+
+def join(columns, ndim):
+    """Put tensors of several groups, each (..., n, width) or (..., n), side by side."""
+    if columns[0].ndim < ndim:
+        return torch.cat(columns, -1)
+    width = max(c.shape[-1] for c in columns)
+    return torch.cat([F.pad(c, (0, width - c.shape[-1])) for c in columns], -2)

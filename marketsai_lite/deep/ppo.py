@@ -1,42 +1,41 @@
 r"""Proximal policy optimization, with a critic and generalized advantages.
 
-The agent plays T periods with its policy π, then climbs the clipped surrogate of Schulman et al.
-(2017) for a few epochs over that experience, while the critic learns the value of the states.
+Agents play T periods with their policies π, then climb the clipped surrogate of Schulman et al.
+(2017) for a few epochs over that experience, while the critic learns the value of the states.  With
+several agents each climbs its own reward (independent PPO), or all climb the mean of their rewards
+(`team`); with `critic="everything"` the critic sees the whole state while policies see what they
+observe (Yu et al. 2022, MAPPO).
 
 Departures from the paper.  Policy and critic are separate networks, with gradients of bounded
 length.  Actions are the tanh of a normal variable u, and probabilities and entropy are those of u.
-Advantages are standardized in every minibatch.  The economies do not end:
-where a copy is truncated the value of the state it had reached stands for the rest.  The mean level
-of the values, which no action changes, is a number of its own that is fitted at once; the critic's
-network learns their shape.  The learning rate falls to zero and the policy that is judged is an
-average over the last updates.
+Advantages are standardized in every minibatch.  Where a copy is truncated the value of the state it
+had reached stands for the rest.  The mean level of the values, which no action changes, is a number
+of its own that is fitted at once; the critic's network learns their shape.  The learning rate falls
+to zero and the policy that is judged is an average over the last updates.
 
-`hedge` removes from every TD error what the period's shocks explain (`pieces.hedged`).  It favors
-no action, and in economies where luck moves the value far more than one action does, it is the
-difference between noise and a gradient.
+`hedge` removes from every TD error what the period's shocks explain (`control_variates`).  It
+favors no action, and in economies where luck moves the value far more than one action does, it is
+the difference between noise and a gradient.
 """
 
 import copy
 import math
 from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from marketsai_lite.deep import pieces
+from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.networks import Categorical, Normal, mlp
-from marketsai_lite.deep.training import (
-    Result,
-    Run,
-    initialization,
-    one_thread,
-    require,
-    require_settings,
-    streams,
-)
-from marketsai_lite.deep.world import World, require_one_agent
-from marketsai_lite.economy import Box
+from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.critics import Critic
+from marketsai_lite.deep.networks import Groups
+from marketsai_lite.deep.policies import Actor
+from marketsai_lite.deep.rollout import play
+from marketsai_lite.deep.train import require_settings
+from marketsai_lite.require import require
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,10 @@ class Config:
     clip: float = 0.2  # how far a probability may move, as a ratio
     entropy: float = 0.0  # bonus for an uncertain policy
     hedge: bool = False  # subtract from TD errors what the shocks explain
+    shared: bool = True  # agents of a group share one network; otherwise each has its own
+    team: bool = False  # every agent earns the mean of all rewards
+    critic: str = "own"  # what the critic sees: the agent's "own" observation, or "everything"
+    memory: int = 0  # numbers that an agent carries from one period to the next
     rate: float = 2e-3  # learning rate of the policy at the start; it falls linearly to zero
     critic_rate: float = 3e-3  # the critic's
     gradient_norm: float = 1.0  # longest step of the policy's gradient; ten times it for the critic
@@ -66,137 +69,144 @@ class Config:
         require(
             λ=(self.λ, 0 <= self.λ <= 1, "in [0, 1]"),
             entropy=(self.entropy, 0 <= self.entropy < math.inf, "non-negative and finite"),
+            critic=(self.critic, self.critic in ("own", "everything"), "'own' or 'everything'"),
+            memory=(self.memory, isinstance(self.memory, int) and self.memory >= 0, "0 or more"),
             log_std=(self.log_std, math.isfinite(self.log_std), "finite"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
 
-
-class Learner(nn.Module):
-    """Policy, critic, the averaged policy and the level of the values."""
-
-    level: torch.Tensor
-
-    def __init__(self, world, config):
-        super().__init__()
-        head = (world.actions, world.width, config.hidden)
-        box = isinstance(world.actions, Box)
-        self.policy = Normal(*head, config.log_std) if box else Categorical(*head)
-        self.critic = mlp([world.width, *config.hidden, 1])
-        self.averaged = copy.deepcopy(self.policy).requires_grad_(False)
-        self.register_buffer("level", torch.zeros(()))
-        self.to(world.batch.device, world.batch.dtype)
-
-    def value(self, o):
-        """Values of scaled observations (..., do), (...)."""
-        return self.critic(o)[..., 0] + self.level
+    def agent(self, world, rng):
+        """Make the learner."""
+        return PPO(world, self, rng)
 
 
-def train(batch, config, seed, *, checkpoint=None, on_log=None, progress=False) -> Result:
-    """Train on one CPU thread, or on the batch's device.
+class Experience(NamedTuple):
+    """Decisions and what became of them: rows (T B, n, ...), or (T, B, n, ...) with a memory."""
 
-    Parameters
-    ----------
-    batch : Batch
-        Copies of an economy with one agent; a box or a grid of actions.
-    config : Config
-    seed : int
-        Of everything random.
-    checkpoint, on_log, progress
-        See `training.Run`.
+    o: torch.Tensor  # what agents saw
+    u: torch.Tensor  # what they chose
+    seen: torch.Tensor  # what the critic saw
+    numbers: torch.Tensor  # (..., n, 3): log density then, advantage, target of the critic
+    h: torch.Tensor | None = None  # what they remembered
+    restarted: torch.Tensor | None = None  # whether a copy was started afresh after it, (T, B)
 
-    Returns
-    -------
-    Result
-        `value` is V of the policy while it explores.
 
-    Raises
-    ------
-    ValueError
-        If the batch has several agents, a minibatch would have fewer than two decisions, or
-        `checkpoint` holds another run.
-    FloatingPointError
-        If a reward, a loss or a gradient is not finite.
+class PPO(nn.Module):
+    """Policies, critic, and the averaged policies.
+
+    `value` is that of the policies while they explore; where the critic sees everything it is not
+    known from observations, and NaN.
     """
-    require_one_agent(batch)
-    most = config.steps * batch.size // 2
-    right = config.minibatches <= most
-    require(minibatches=(config.minibatches, right, f"at most {most}, half of steps x copies"))
-    with one_thread():
-        rng = streams(seed, ("networks", "shocks", "actions", "minibatches"), batch.device)
-        world = World(batch, rng["shocks"])
-        with initialization(rng["networks"]):
-            learner = Learner(world, config)
-        averaged = learner.averaged
-        adams = Adam(learner.policy, ε=1e-5), Adam(learner.critic, ε=1e-5)
-        slow, _ = vector(averaged)
-        parts = {"learner": learner, "actor": adams[0], "critic": adams[1], **rng}
-        act = world.function(lambda o: world.vectors(averaged.mode(o)))
-        run = Run(world, config, seed, parts, act, checkpoint, on_log, progress)
-        for update in run.updates():
-            experience = play(world, learner, config, rng["actions"])
-            left = 1 - update / config.updates
-            losses = learn(learner, adams, config, left, experience, rng["minibatches"])
-            keep = min(config.average, update / (update + 10))
-            pieces.polyak(slow, adams[0].θ, 1 - keep)
-            run.note(update, **losses)
-    return run.result(
-        averaged,
-        lambda o, generator: averaged.action(averaged.sample(o, generator)[0]),
-        lambda o: world.units(learner.value(o)),
-    )
 
+    def __init__(self, world, config, rng):
+        super().__init__()
+        B, T = world.batch.size, config.steps
+        most, of = (B, "the copies") if config.memory else (B * T // 2, "half of steps x copies")
+        right = config.minibatches <= most
+        require(minibatches=(config.minibatches, right, f"at most {most}, {of}"))
+        self.world, self.config = world, config
+        self.noise, self.order = rng["choices"], rng["minibatches"]
+        given = world, config.memory, config.hidden, config.log_std
+        self.actor = Groups(world.groups, lambda g, k: Actor(g, *given, k), config.shared)
+        everything = config.critic == "everything"
+        self.critic = Critic(world, everything, config.memory, config.hidden, config.shared)
+        self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
+        self.to(world.batch.device, world.batch.dtype)
+        self.adams = Adam(self.actor, ε=1e-5), Adam(self.critic, ε=1e-5)
+        self.θ_averaged, _ = vector(self.averaged)
+        self.parts = dict(zip(("adam of actor", "adam of critic"), self.adams, strict=True))
 
-@torch.no_grad()
-def play(world, learner, config, generator):
-    """Play T periods; return rows (o, u, log π, advantage, target), one for each decision."""
-    decisions, beyond = [], []
-    for t in range(config.steps):
-        o, z = world.observe(), world.shocks(world.state)
-        u, log_π = learner.policy.sample(o, generator)
-        r, reached, cut = world.step(learner.policy.action(u))
-        if bool(cut.any()):
-            beyond.append((t, cut, learner.value(world.observe(reached)[cut])))
-        decisions.append((o, u, log_π, r, cut, z, world.shocks(reached)))
-    o_t, u_t, log_π_t, r_t, cut_t, z_t, z_tp1 = (
-        torch.stack(x) for x in zip(*decisions, strict=True)
-    )
-    world.check(r_t)
-    v_t = learner.value(torch.cat([o_t, world.observe()[None]]))
-    v_t, v_tp1 = v_t[:-1], v_t[1:].clone()
-    for t, cut, v in beyond:
-        v_tp1[t, cut] = v
-    δ_t = pieces.td_target(r_t, v_tp1, world.β) - v_t
-    if config.hedge:
-        flat = δ_t.flatten(), z_t.flatten(0, 1)[None], z_tp1.flatten(0, 1)[None]
-        δ_t = pieces.hedged(*flat).view_as(δ_t)
-    advantage_t = pieces.generalized_advantage(δ_t, cut_t, world.β, config.λ)
-    learner.level += advantage_t.mean()
-    numbers = torch.stack([log_π_t, advantage_t, advantage_t + v_t], 2)
-    return torch.cat([o_t, u_t, numbers], 2).flatten(0, 1)
+    def update(self, k):
+        """Play a round and learn from it; return the mean losses."""
+        path = play(self.world, self, self.config.steps, self.noise)
+        losses = self.learn(self.judge(path), 1 - k / self.config.updates)
+        keep = min(self.config.average, k / (k + 10))
+        equations.polyak(self.θ_averaged, self.adams[0].θ, 1 - keep)
+        return losses
 
+    @torch.no_grad()
+    def judge(self, path) -> Experience:
+        """Turn a path into decisions with their advantages and the targets of the critic."""
+        world, config = self.world, self.config
+        seen_t, v_t, v_tp1 = self.critic.along(world, self.actor, path)
+        r_t = path.r.mean(-1, keepdim=True).expand_as(v_t) if config.team else path.r
+        δ_t = equations.td_target(r_t, path.discount, v_tp1) - v_t
+        if config.hedge:
+            z, z1 = (world.news(s) for s in (path.state, path.reached))
+            z, z1 = (News(*(v.flatten(0, 1)[None] for v in x)) for x in (z, z1))
+            δ_t = hedged(δ_t.flatten(0, 1), z, z1).view_as(δ_t)
+        stop_t = path.truncated[..., None]
+        discount_t = path.discount if world.batch.terms.ends else world.β
+        advantage_t = equations.generalized_advantage(δ_t, discount_t, stop_t, config.λ)
+        self.critic.level += world.pool(advantage_t, config.shared)
+        numbers = torch.stack([path.log_π, advantage_t, advantage_t + v_t], -1)
+        rows = path.o, path.u, seen_t, numbers
+        if config.memory:
+            return Experience(*rows, path.h, path.restarted)
+        return Experience(*(x.flatten(0, 1) for x in rows))
 
-def learn(learner, adams, config, left, experience, generator):
-    """Climb the surrogate and fit the critic; return the mean losses."""
-    actor, critic = adams
-    width = experience.shape[1] - 3
-    do = learner.critic[0].in_features
-    n = len(experience) // config.minibatches * config.minibatches
-    losses = []
-    for _ in range(config.epochs):
-        order = torch.randperm(len(experience), generator=generator, device=experience.device)
-        for rows in experience[order[:n]].chunk(config.minibatches):
-            o, u, numbers = rows.split([do, width - do, 3], 1)
-            log_π_old, advantage, target = numbers.unbind(1)
-            log_π, entropy = learner.policy.log_density(o, u)
-            gain = pieces.clipped_surrogate(
-                log_π - log_π_old, pieces.standardized(advantage), config.clip
-            )
-            error = nn.functional.mse_loss(learner.value(o), target)
-            (error - gain - config.entropy * entropy.mean()).backward()
-            norms = (
-                actor.step(left * config.rate, config.gradient_norm),
-                critic.step(left * config.critic_rate, 10 * config.gradient_norm),
-            )
-            losses.append(torch.stack([gain, error, entropy.mean(), *norms]).detach())
-    names = "gain", "critic loss", "entropy", "gradient", "critic gradient"
-    return dict(zip(names, torch.stack(losses).mean(0).tolist(), strict=True))
+    def learn(self, experience, left):
+        """Climb the surrogate and fit the critic; return the mean losses."""
+        config, losses = self.config, []
+        actor, critic = self.adams
+        for _ in range(config.epochs):
+            for b in self._minibatches(experience):
+                log_π, entropy = self.actor.each(
+                    "log_density", b.o, b.u, h=b.h, restarted=b.restarted
+                )
+                log_π_old, advantage, target = b.numbers.unbind(-1)
+                advantage, moved = self._standardized(advantage), log_π - log_π_old
+                gain = self._mean(equations.clipped_surrogate(moved, advantage, config.clip))
+                error = self._mean((self.critic(b.seen) - target).square())
+                (error - gain - config.entropy * self._mean(entropy)).backward()
+                norms = (
+                    actor.step(left * config.rate, config.gradient_norm),
+                    critic.step(left * config.critic_rate, 10 * config.gradient_norm),
+                )
+                losses.append(torch.stack([gain, error, entropy.mean(), *norms]).detach())
+        names = "gain", "critic loss", "entropy", "gradient", "critic gradient"
+        return dict(zip(names, torch.stack(losses).mean(0).unbind(), strict=True))
+
+    def sample(self, o, h, generator):
+        """Draw what agents choose, its log density, and their next memories."""
+        return self.actor.each("sample", o, h, generator=generator)
+
+    def action(self, u):
+        """Actions (..., n, da) that the variables `u` stand for."""
+        return self.actor.each("action", u)
+
+    def mode(self, o, h):
+        """Actions of the averaged policies without noise, and the next memories."""
+        return self.averaged.each("mode", o, h)
+
+    def draw(self, o, h, generator):
+        """Actions of the averaged policies with noise, and the next memories."""
+        u, _, h = self.averaged.each("sample", o, h, generator=generator)
+        return self.averaged.each("action", u), h
+
+    def value(self, o, h):
+        """Values (..., n), if the critic sees what the agents do."""
+        if self.critic.everything:
+            return o.new_full(o.shape[:-1], math.nan)
+        return self.critic(self.actor.each("know", o, h)[0])
+
+    def _minibatches(self, experience):
+        """Shuffle the decisions, or the paths where they must be remembered, and divide them."""
+        axis, parts = 1 if self.config.memory else 0, self.config.minibatches
+        n = experience.o.shape[axis]
+        order = torch.randperm(n, generator=self.order, device=experience.o.device)
+        order = order[: n // parts * parts]
+        shuffled = [x if x is None else x.index_select(axis, order) for x in experience]
+        columns = (repeat(None, parts) if x is None else x.chunk(parts, axis) for x in shuffled)
+        return (Experience(*b) for b in zip(*columns, strict=True))
+
+    def _mean(self, x):
+        """Mean over decisions; added up over agents that share no weights."""
+        return x.mean() if self.config.shared else x.flatten(0, -2).mean(0).sum()
+
+    def _standardized(self, advantage):
+        """Advantages with mean zero and deviation one, of each group or of each agent."""
+        if not self.config.shared:
+            return equations.standardized(advantage, range(advantage.ndim - 1))
+        parts = [equations.standardized(advantage[..., g.members]) for g in self.world.groups]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)

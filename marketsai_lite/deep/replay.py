@@ -1,54 +1,66 @@
 """Replay: the latest experience of all copies, from which an off-policy agent learns."""
 
+import math
+
 import torch
 
-from marketsai_lite.deep.training import require
+from marketsai_lite.require import require
 
 
 class Replay:
-    """A ring of the latest `periods` periods of B copies, each decision one row of numbers.
+    """A ring of the latest `periods` periods of B copies.
 
     Parameters
     ----------
-    periods, copies, width : int
+    periods, copies : int
         Shape of the ring.
+    layout : dict
+        Shape of each column of a decision, by name.
     device, dtype
         Where it lives and its precision.
     """
 
-    def __init__(self, periods, copies, width, *, device="cpu", dtype=torch.float32):
+    def __init__(self, periods, copies, layout, *, device="cpu", dtype=torch.float32):
         require(periods=(periods, periods >= 1, "at least 1"))
-        self.rows = torch.zeros((periods, copies, width), device=device, dtype=dtype)
+        self.layout = layout
+        self.widths = [math.prod(shape) for shape in layout.values()]
+        self.rows = torch.zeros((periods, copies, sum(self.widths)), device=device, dtype=dtype)
         self.written = 0  # periods ever added
 
     def __len__(self):
         return min(self.written, len(self.rows))
 
-    def add(self, *columns):
-        """Add one period: columns (B,) or (B, k), in the order in which `sample` returns them."""
+    def add(self, **columns):
+        """Add one period: a tensor (B, *shape) for each column of the layout."""
         row = self.rows[self.written % len(self.rows)]
-        torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1, out=row)
+        parts = [columns[name].reshape(len(row), -1).to(row.dtype) for name in self.layout]
+        torch.cat(parts, 1, out=row)
         self.written += 1
 
     def sample(self, size, generator, n=1):
-        """Draw `size` windows of `n` consecutive periods of one copy, (n, size, width)."""
+        """Draw `size` windows of `n` consecutive periods of one copy: columns (n, size, *shape)."""
         device, periods = self.rows.device, len(self.rows)
-        if not 1 <= n <= len(self):
-            raise ValueError(f"n={n}: must be from 1 to the {len(self)} periods held")
+        require(n=(n, 1 <= n <= len(self), f"from 1 to the {len(self)} periods held"))
         oldest = self.written - len(self)
         k = torch.randint(
             (len(self) - n + 1) * self.rows.shape[1], (size,), generator=generator, device=device
         )
         if n == 1:
-            return self.rows.flatten(0, 1)[k][None]  # any order will do
+            return self.columns(self.rows.flatten(0, 1)[k][None])  # any order will do
         t, copy = oldest + k // self.rows.shape[1], k % self.rows.shape[1]
         t = (t + torch.arange(n, device=device)[:, None]) % periods
-        return self.rows[t, copy]
+        return self.columns(self.rows[t, copy])
 
     def latest(self, n=1):
-        """Return the last `n` periods of all copies, (n, B, width)."""
+        """Return the last `n` periods of all copies: columns (n, B, *shape)."""
         t = torch.arange(self.written - n, self.written, device=self.rows.device)
-        return self.rows[t % len(self.rows)]
+        return self.columns(self.rows[t % len(self.rows)])
+
+    def columns(self, rows):
+        """The columns of rows (..., width), by name."""
+        parts = rows.split(self.widths, -1)
+        named = zip(self.layout.items(), parts, strict=True)
+        return {name: part.unflatten(-1, shape) for (name, shape), part in named}
 
     def state_dict(self):
         """What a checkpoint keeps."""

@@ -1,156 +1,234 @@
-"""The world of one agent: copies of an economy, seen through the agent's scales."""
+"""The copies of an economy that agents live in, seen through their scales."""
+
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from marketsai_lite.deep.training import one_thread
+from marketsai_lite.deep.control_variates import news
 from marketsai_lite.economy import Box, Grid
-from marketsai_lite.views.batch import Batch
+from marketsai_lite.require import require
+from marketsai_lite.views.batch import Batch, BatchState
 
 SURVEY = 16  # periods of random play from which observations and rewards are scaled
 
 
-def require_one_agent(batch, box=False):
-    """Raise a ValueError unless `batch` holds copies of an economy in which one agent acts.
+class Scales(NamedTuple):
+    """Means and reciprocals of standard deviations, of agents in a group the same."""
 
-    With `box` its action must be a vector of numbers.
+    o: tuple[Tensor, Tensor]  # of observations, (n, do) each
+    r: tuple[Tensor, Tensor]  # of rewards, (n,) each
+    everything: tuple[Tensor, Tensor]  # of state and shocks, (dx + ...,) each
+
+
+class Moved(NamedTuple):
+    """What a period brought to B copies."""
+
+    r: Tensor  # (B, n) rewards, in the agents' units
+    discount: Tensor  # (B, n)
+    reached: BatchState  # where the copies stood then
+    truncated: Tensor  # (B,) bool: stopped, though the game goes on
+    restarted: Tensor  # (B,) bool: started afresh since, after a truncation or an end
+
+
+def require_batch(batch, box=False):
+    """Raise a ValueError unless `batch` is a `Batch` whose actions have finite bounds.
+
+    With `box` they must be vectors of numbers.
     """
-    if not isinstance(batch, Batch):
-        raise ValueError(f"batch={batch!r}: must be a Batch of an economy; see views/batch.py")
-    if len(batch.economy.agents) != 1:
-        raise ValueError(f"batch: agents {batch.economy.agents!r}: must be one agent")
-    (actions,) = batch.economy.actions
-    if box and not isinstance(actions, Box):
-        raise ValueError(f"batch: actions {actions!r}: must be a Box")
-    if isinstance(actions, Box) and not all(np.isfinite(v).all() for v in actions):
-        raise ValueError(f"batch: actions {actions!r}: must have finite bounds")
+    require(batch=(batch, isinstance(batch, Batch), "a Batch of an economy; see views/batch.py"))
+    for actions in batch.economy.actions:
+        name = "batch: actions"
+        if box:
+            require(**{name: (actions, isinstance(actions, Box), "a Box")})
+        if isinstance(actions, Box):
+            finite = all(np.isfinite(v).all() for v in actions)
+            require(**{name: (actions, finite, "a Box with finite bounds")})
 
 
 class World:
-    """The copies of an economy that one agent lives in, seen through its scales.
+    """The copies of an economy that agents live in, seen through the agents' scales.
 
     Observations are shifted and scaled to mean zero and standard deviation one, and rewards too,
-    by a survey of random play at the beginning; the scales are then left alone.
+    by a survey of random play at the beginning; the scales are then left alone.  Where a game may
+    end rewards are not shifted, since that would make its end good or bad.
+
+    Parameters
+    ----------
+    batch : Batch
+    generator : torch.Generator
+        Draws the survey, the first states and the shocks.
+    scales : Scales, optional
+        Of an earlier run; by default they are found by a survey.
+    memory : int
+        Numbers that each agent carries from one period to the next.
     """
 
-    def __init__(self, batch, generator):
+    def __init__(self, batch, generator, scales=None, memory=0):
         economy = batch.economy
         self.batch, self.generator, self.β = batch, generator, economy.β
-        (self.actions,) = economy.actions
+        self.n, self.groups = batch.terms.n, batch.terms.groups
         self.name = type(economy).__name__
         self.samples = 0
         with torch.no_grad():
-            self.o_scale, self.r_scale = self._survey()
-            self.width = len(self.o_scale[0])
+            self.scales = self._survey() if scales is None else scales
+            self.width = self.scales.o[0].shape[-1]  # of what an agent sees
+            self.legal = self.width - batch.terms.do  # columns of it that say what is legal
             state = batch.reset(generator)
             if batch.horizon:  # so that the copies are not truncated all at once
                 t = torch.rand(batch.size, generator=generator, device=batch.device)
                 state = state._replace(t=(t * batch.horizon).long())
         self.state = state
+        self.h = self.scales.o[0].new_zeros(batch.size, self.n, memory)
 
     def observe(self, state=None):
-        """Scaled observations (B, do)."""
-        return self.scaled(self.batch.observe(self.state if state is None else state)[:, 0])
+        """Scaled observations (B, n, width)."""
+        return self.scaled(self.batch.see(self.state if state is None else state))
 
     def scaled(self, o):
-        """Observations in the agent's units."""
-        return (o - self.o_scale[0]) * self.o_scale[1]
+        """Observations in the agents' units."""
+        mean, inverse = self.scales.o
+        return (o - mean) * inverse
 
-    def step(self, action):
-        """Act (B, da), or (B,) in a grid, and move on.
+    def everything(self, state=None):
+        """Scaled state and shocks (B, dx + dz + units de)."""
+        mean, inverse = self.scales.everything
+        return (self.batch.everything(self.state if state is None else state) - mean) * inverse
 
-        Returns
-        -------
-        reward : (B,)
-            In the agent's units.
-        reached : BatchState
-            Where the copies stood then; a truncated copy has since been started afresh.
-        cut : bool tensor (B,)
-            Which copies were truncated.
-        """
-        new = self.batch.step(self.state, action[:, None], self.generator)
+    def news(self, state):
+        """Shocks as control variates use them."""
+        return news(self.batch.shocks(state), self.n)
+
+    def step(self, action, u=None, price_takers=False) -> Moved:
+        """Act (B, n, da) and move on, with the given uniforms or new ones."""
+        batch, generator = self.batch, self.generator
+        u = batch.uniforms(generator) if u is None else u
+        new = batch.advance(self.state, action, u, generator, price_takers=price_takers)
         self.state = new.state
-        self.samples += self.batch.size
-        return (new.reward[:, 0] - self.r_scale[0]) * self.r_scale[1], new.reached, new.truncated
-
-    def shocks(self, state):
-        """Values of all shocks (B, dz)."""
-        z = self.batch.economy.exo.shocks(state.i)
-        z = torch.cat([z[0], z[1].flatten(1)], 1) if isinstance(z, tuple) else z
-        return z.to(self.batch.dtype)
+        self.samples += batch.size
+        mean, inverse = self.scales.r
+        r = (new.reward - mean) * inverse
+        return Moved(r, new.discount, new.reached, new.truncated, new.restarted)
 
     def check(self, r_t):
-        """Stop if one of the latest rewards (T, B) or (B,) is not finite."""
-        if not bool(torch.isfinite(r_t).all()):
-            rows = torch.isfinite(r_t.reshape(-1, self.batch.size)).all(1).tolist()
+        """Stop if one of the latest rewards (T, B, n) or (B, n) is not finite."""
+        if self.batch.device.type == "cpu" and not bool(torch.isfinite(r_t).all()):
+            rows = torch.isfinite(r_t.reshape(-1, self.batch.size * self.n)).all(1).tolist()
             period = self.samples // self.batch.size - len(rows) + rows.index(False)
             raise FloatingPointError(f"reward is not finite in period {period} of {self.name}")
 
-    def units(self, v):
-        """A value in the agent's units in the economy's."""
-        mean, scale = self.r_scale
-        return v / scale + mean / (1 - self.β)
+    def pool(self, x, shared=True):
+        """Means of `x` (..., n) over its rows and, if weights are shared, over each group, (n,)."""
+        if not shared:
+            return x.reshape(-1, self.n).mean(0)
+        parts = [x[..., g.members].mean().expand(g.size) for g in self.groups]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def units(self, v, extra=0):
+        """A value (..., n) in the agents' units in the economy's; `extra` axes may follow n."""
+        mean, inverse = (s[(..., *(None,) * extra)] for s in self.scales.r)
+        return v / inverse if self.batch.terms.ends else v / inverse + mean / (1 - self.β)
 
     def function(self, f):
-        """A function of scaled observations (B, do) as one of observations (..., 1, do)."""
+        """A function of scaled observations (..., n, width), one that takes arrays or tensors."""
 
         @one_thread()
         @torch.inference_mode()
         def g(observations, *arguments):
-            o = torch.as_tensor(observations, dtype=self.batch.dtype, device=self.batch.device)
-            y = f(self.scaled(o.reshape(-1, o.shape[-1])), *arguments)
-            y = y.reshape(*o.shape[:-1], *y.shape[1:])
-            return (
-                y.to(observations)
-                if isinstance(observations, Tensor)
-                else y.double().numpy(force=True)
-            )
+            kind = {"dtype": self.batch.dtype, "device": self.batch.device}
+            o = self.scaled(torch.as_tensor(observations, **kind))
+            found = f(o, *arguments)
+            if isinstance(observations, Tensor):
+                return _each(found, lambda y: y.to(observations))
+            return _each(found, lambda y: y.double().numpy(force=True))
 
         return g
 
-    def vectors(self, action):
-        """Actions as vectors inside the action set."""
-        if isinstance(self.actions, Grid):
-            return torch.as_tensor(self.actions.values, device=action.device)[action]
-        low, high = (torch.as_tensor(v, device=action.device) for v in self.actions)
-        return action.double().clamp(low, high)
+    def exact(self, action):
+        """Actions (..., n, da) inside the action sets, though precision was lost on the way."""
+        rows = []
+        for g in self.groups:
+            a, w = action[..., g.members, :].double(), g.actions.width
+            bounds = [torch.as_tensor(v, device=a.device) for v in g.actions]
+            if isinstance(g.actions, Grid):
+                near = (a[..., None, :w] - bounds[0]).abs().sum(-1).argmin(-1)
+                a = torch.nn.functional.pad(bounds[0][near], (0, a.shape[-1] - w))
+            else:
+                a = torch.cat([a[..., :w].clamp(*bounds), a[..., w:]], -1)
+            rows.append(a)
+        return rows[0] if len(rows) == 1 else torch.cat(rows, -2)
+
+    def random_action(self, generator):
+        """Uniform actions of all copies, (B, n, da)."""
+        batch, rows = self.batch, []
+        options = {"generator": generator, "device": batch.device}
+        legal = batch.legal(self.state)
+        for g in self.groups:
+            size = (batch.size, g.size)
+            if isinstance(g.actions, Box):
+                low, high = (torch.as_tensor(v).to(batch.device, batch.dtype) for v in g.actions)
+                u = torch.rand((*size, g.actions.width), dtype=batch.dtype, **options)
+                a = low + u * (high - low)
+            else:
+                values = torch.as_tensor(g.actions.values).to(batch.device, batch.dtype)
+                a = values[torch.randint(len(values), size, **options)]
+                if legal is not None:
+                    weight = legal[:, g.members, : len(values)].flatten(0, 1).to(batch.dtype)
+                    a = values[torch.multinomial(weight, 1, generator=generator).view(size)]
+            rows.append(torch.nn.functional.pad(a, (0, batch.terms.da - g.actions.width)))
+        return rows[0] if len(rows) == 1 else torch.cat(rows, 1)
 
     def state_dict(self):
         """What a checkpoint keeps."""
-        return {
-            "state": list(self.state),
-            "scales": [self.o_scale, self.r_scale],
-            "n": self.samples,
-        }
+        scales = [list(s) for s in self.scales]
+        return {"state": list(self.state), "scales": scales, "n": self.samples, "h": self.h}
 
     def load_state_dict(self, saved):
         """Take up where a checkpoint left off."""
-        self.state = type(self.state)(*saved["state"])
-        (self.o_scale, self.r_scale), self.samples = saved["scales"], saved["n"]
-
-    def random_action(self, generator):
-        """Uniform actions of all copies."""
-        size, device, dtype = self.batch.size, self.batch.device, self.batch.dtype
-        if isinstance(self.actions, Box):
-            low, high = (torch.as_tensor(v, device=device, dtype=dtype) for v in self.actions)
-            u = torch.rand((size, len(low)), generator=generator, device=device, dtype=dtype)
-            return low + u * (high - low)
-        return torch.randint(len(self.actions.values), (size,), generator=generator, device=device)
+        self.state, self.h = type(self.state)(*saved["state"]), saved["h"]
+        self.scales, self.samples = Scales(*map(tuple, saved["scales"])), saved["n"]
 
     def _survey(self):
-        self.state, self.o_scale, self.r_scale = (
-            self.batch.reset(self.generator),
-            (0.0, 1.0),
-            (0.0, 1.0),
-        )
-        seen, earned = [], []
+        self.state = self.batch.reset(self.generator)
+        self.scales = Scales((0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
+        seen, earned, stood = [], [], []
         for _ in range(SURVEY):
             seen.append(self.observe())
-            earned.append(self.step(self.random_action(self.generator))[0])
+            stood.append(self.everything())
+            earned.append(self.step(self.random_action(self.generator)).r)
         self.check(torch.stack(earned))
         self.samples = 0
-        return _scale(torch.cat(seen)), _scale(torch.cat(earned))
+        o, r = torch.cat(seen), torch.cat(earned)
+        do = self.batch.terms.do  # the columns after these say what is legal, and stay
+        o_scale = [_scale(o[:, g.members].flatten(0, 1)) for g in self.groups]
+        r_scale = [_scale(r[:, g.members].flatten()) for g in self.groups]
+        o_mean, o_inverse = map(self._each, zip(*o_scale, strict=True))
+        r_mean, r_inverse = map(self._each, zip(*r_scale, strict=True))
+        o_mean[:, do:], o_inverse[:, do:] = 0.0, 1.0
+        r_mean = 0 * r_mean if self.batch.terms.ends else r_mean
+        return Scales((o_mean, o_inverse), (r_mean, r_inverse), _scale(torch.cat(stood)))
+
+    def _each(self, values):
+        """One row for each agent, of values for each group."""
+        rows = [v.expand(g.size, *v.shape) for v, g in zip(values, self.groups, strict=True)]
+        return torch.cat(rows)
+
+
+@contextmanager
+def one_thread():
+    """Run PyTorch on one thread: faster for small networks, and the same numbers everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _each(found, convert):
+    return tuple(map(convert, found)) if isinstance(found, tuple) else convert(found)
 
 
 def _scale(x):

@@ -29,6 +29,13 @@ def index(u, m):
     return integers.astype(int) if namespace(u) is np else integers.long()
 
 
+def pick(values, i):
+    """Entries `i` (..., n) of the last axis of `values`, (m,) or (..., m)."""
+    xp = namespace(i)
+    values = xp.broadcast_to(values, (*i.shape[:-1], values.shape[-1]))
+    return np.take_along_axis(values, i, -1) if xp is np else values.gather(-1, i)
+
+
 def placed(parameters, place):
     """A copy of a dataclass in which `place` has been applied to every array, also to nested ones.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marketsai_lite.economy.arrays import like, namespace
+from marketsai_lite.economy.arrays import like, namespace, pick
 
 
 class Shocks(NamedTuple):
@@ -93,8 +93,11 @@ class Exogenous:
     def shocks(self, i) -> Shocks:
         """Shock values at `i` (..., width)."""
         z = like(self.values, i)[i[..., 0]]
-        e = like(self.own_values, i)[i[..., 1:]] if self.n else z[..., :0, None]
-        return Shocks(z, e)
+        if not self.n:
+            return Shocks(z, z[..., :0, None])
+        own = like(self.own_values, i)
+        e = [pick(own[:, k], i[..., 1:]) for k in range(own.shape[1])]
+        return Shocks(z, e[0][..., None] if len(e) == 1 else namespace(i).stack(e, -1))
 
     def joint(self):
         """Every combination of states (m, width), and the transition between them (m, m)."""
@@ -120,9 +123,9 @@ class Exogenous:
         z1 = _draw(like(self.following, u), z, u[..., 0])
         if not self.n:
             return z1[..., None]
-        moves = z * len(self.values) + z1
-        row = moves[..., None] * len(self.own_values) + i[..., 1:]
-        e1 = _draw(like(self.own_following, u), row, u[..., 1:])
+        F, e = like(self.own_following, u), i[..., 1:]
+        F = F.reshape(-1, len(self.own_values), F.shape[-1])[z * len(self.values) + z1]
+        e1 = sum((u[..., 1:] >= pick(F[..., k], e) for k in range(F.shape[-1])), 0 * e)
         return namespace(u).concatenate([z1[..., None], e1], -1)
 
 

@@ -56,6 +56,11 @@ class Group(NamedTuple):
     actions: Box | Grid  # the action set of each member
     width: int  # numbers that a member observes; the rest of its row is zero
 
+    @property
+    def size(self) -> int:
+        """Number of members."""
+        return self.members.stop - self.members.start
+
 
 class Economy(Protocol):
     """What every economy offers.  n agents, states of length dx, actions of length da at most.
@@ -151,6 +156,14 @@ class Terms:
         )
         self.groups = _groups(economy, self.do)
 
+    def see(self, x, z):
+        """What agents observe, followed by which choices are legal where some may not be."""
+        o = self.economy.observe(x, z)
+        if not self.masks:
+            return o
+        xp = namespace(o)
+        return xp.concatenate([o, self.economy.legal(x, z) + 0 * o[..., :1]], -1)
+
     def step(self, x, z, a, m=None):
         """The economy's step, with prices and aggregates `m` as given or as they form."""
         return self.economy.step(x, z, a) if m is None else self.economy.step(x, z, a, m)
@@ -172,9 +185,10 @@ def _groups(economy, do):
             Group(_name(economy.agents[i:j]), slice(i, j), actions[i], do)
             for i, j in pairwise(starts)
         )
-    groups, after = economy.groups, 0
-    for group in groups:
+    groups, after = [], 0
+    for group in economy.groups:
         members = range(n)[group.members]
+        groups.append(group._replace(members=slice(members.start, members.stop)))
         require(
             groups=(group, len(members) and members.start == after, f"in order, from agent {after}")
         )

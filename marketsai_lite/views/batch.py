@@ -13,6 +13,7 @@ import torch
 from marketsai_lite.economy import Grid, Shocks, Terms, placed
 from marketsai_lite.require import require
 
+FEW = 64  # uniforms of a fresh start, which are drawn whether or not a copy needs them
 SLACK = 1e-6  # of a box's width: an action this far outside is at the bound but for rounding
 
 
@@ -79,9 +80,13 @@ class Batch:
         self.terms = Terms(economy)
         self.terms.economy = placed(economy, self._place)  # with its constants on the device
         self.exo = placed(economy.exo, self._place)
+        self._β = torch.tensor(economy.β, device=self.device, dtype=self.dtype)
         self.restarts = horizon is not None or self.terms.ends
-        self.grids = all(isinstance(s, Grid) for s in economy.actions)
-        self._rows = self._sets()
+        few = self.device.type != "cpu" or self.terms.dx + self.exo.width <= FEW
+        self._ahead = self.restarts and few
+        gridded = [isinstance(s, Grid) for s in economy.actions]
+        self.grids, self._gridded = all(gridded), any(gridded)
+        self._rows, self._bounds = self._sets(), self._box()
 
     def reset(self, generator) -> BatchState:
         """Draw B first states."""
@@ -95,6 +100,10 @@ class Batch:
     def observe(self, state) -> torch.Tensor:
         """What each agent knows: (B, n, do)."""
         return self.terms.economy.observe(state.x, self.exo.shocks(state.i))
+
+    def see(self, state) -> torch.Tensor:
+        """What each agent knows and, where some choices may be illegal, which are legal."""
+        return self.terms.see(state.x, self.exo.shocks(state.i))
 
     def everything(self, state) -> torch.Tensor:
         """State and shocks side by side, (B, dx + dz + units de)."""
@@ -124,17 +133,18 @@ class Batch:
             If an action has the wrong shape, or is not in the agent's set or not legal.
         """
         actions = self.check(state, actions)
-        return self.advance(state, actions, self.uniforms(generator))
+        return self.advance(state, actions, self.uniforms(generator), generator)
 
     def uniforms(self, generator, *lead) -> Uniforms:
         """Draw what a period needs; with numbers `lead` of periods, tensors (*lead, B, ...)."""
-        widths = (self.exo.width, *((self.terms.dx, self.exo.width) if self.restarts else ()))
-        return Uniforms(*(self._draw(width, generator, *lead) for width in widths))
+        chains = self._draw(self.exo.width, generator, *lead)
+        return Uniforms(chains, *(self._fresh(generator, *lead) if self._ahead else ()))
 
-    def advance(self, state, actions, u, *, price_takers=False) -> Transition:
+    def advance(self, state, actions, u, generator=None, *, price_takers=False) -> Transition:
         """One period with given uniforms, for actions that are known to be right.
 
-        With `price_takers`, prices and aggregates carry no gradient.
+        The generator draws fresh starts that the uniforms do not hold.  With `price_takers`, prices
+        and aggregates carry no gradient.
         """
         z, a = self.exo.shocks(state.i), self.vectors(actions)
         terms, m = self.terms, None
@@ -142,7 +152,9 @@ class Batch:
             m = terms.economy.market(state.x, z, a).detach()
         x, reward = terms.step(state.x, z, a, m)
         reached = BatchState(x, self.exo.next(state.i, u.chains), state.t + 1)
-        discount = terms.discount(x, self.exo.shocks(reached.i) if terms.ends else None, reward)
+        discount = self._β.expand_as(reward)
+        if terms.ends:
+            discount = terms.economy.discount(x, self.exo.shocks(reached.i))
         truncated = reached.t == (self.horizon or -1)
         if not self.restarts:
             return Transition(reached, reward, discount, reached, truncated, truncated)
@@ -150,7 +162,7 @@ class Batch:
         if terms.ends:
             ended = (discount == 0).all(-1)
             truncated, restarted = truncated & ~ended, truncated | ended
-        new = self._restart(restarted, reached, u)
+        new = self._restart(restarted, reached, u, generator)
         return Transition(new, reward, discount, reached, truncated, restarted)
 
     def accounts(self, state, actions) -> dict[str, Any]:
@@ -204,27 +216,31 @@ class Batch:
         return self._in_sets(actions, legal)
 
     def _in_sets(self, actions, legal):
-        right = []
-        for k, s in enumerate(self.economy.actions):
-            a = actions[:, k, : s.width]
+        low, high, slack = self._bounds
+        right = actions.clamp(low, high)
+        self._refuse("actions", actions, (actions - right).abs() <= slack, self._permitted)
+        for k, s in enumerate(self.economy.actions if self._gridded else ()):
             if isinstance(s, Grid):
-                same = (a[:, None] - self._place(s.values)).abs().amax(-1) <= SLACK
-                inside = (same if legal is None else same & legal[:, k, : len(s.values)]).any(-1)
-                permitted = "a row of its grid" if legal is None else "a legal row of its grid"
-            else:
-                low, high = self._place(s.low), self._place(s.high)
-                inside = ((a - a.clamp(low, high)).abs() <= SLACK * (high - low)).all(-1)
-                permitted, a = f"between {s.low} and {s.high}", a.clamp(low, high)
-            name = f"actions of {self.economy.agents[k]}"
-            self._refuse(name, actions[:, k], inside, permitted)
-            right.append(torch.nn.functional.pad(a, (0, self.terms.da - s.width)))
-        return torch.stack(right, 1)
+                rows = self._place(s.values)
+                same = (actions[:, k, None, : s.width] - rows).abs().amax(-1) <= SLACK
+                same = same if legal is None else same & legal[:, k, : len(rows)]
+                self._refuse("actions", actions[:, k], same.any(-1), "a legal row of its grid")
+        return right
 
     def _refuse(self, name, value, right, permitted):
         if self.device.type != "cpu":
             torch._assert_async(right.all())
         elif not right.all():
-            require(**{name: (value[~right][0].tolist(), False, permitted)})
+            where = (~right).nonzero()[0]
+            agent = self.economy.agents[where[1]] if len(where) > 1 else "an agent"
+            value = value[tuple(where)].tolist()
+            right = permitted if isinstance(permitted, str) else permitted(where)
+            require(**{f"{name} of {agent}": (value, False, right)})
+
+    def _permitted(self, where):
+        _, k, j = where.tolist()
+        low, high, _ = self._bounds
+        return f"in [{low[k, j]:.6g}, {high[k, j]:.6g}]"
 
     def _sets(self):
         """Rows of the grids: (m, da) if all are the same, else (n, m, da), filled up with zeros."""
@@ -239,12 +255,22 @@ class Batch:
             rows[k, : len(s.values), : s.width] = s.values
         return self._place(rows)
 
-    def _restart(self, restarted, reached, u):
+    def _box(self):
+        """Bounds of the actions (n, da), zero where a row is filled up, and room for rounding."""
+        low, high = (np.zeros((self.terms.n, self.terms.da)) for _ in range(2))
+        for k, s in enumerate(self.economy.actions):
+            ends = (s.values.min(0), s.values.max(0)) if isinstance(s, Grid) else s
+            low[k, : s.width], high[k, : s.width] = ends
+        finite = np.where(np.isfinite(high - low), high - low, 1.0)
+        return self._place(low), self._place(high), self._place(SLACK * finite)
+
+    def _restart(self, restarted, reached, u, generator):
         # a look costs nothing on a CPU; elsewhere it would wait for the device
         eager = self.device.type == "cpu" and not torch.compiler.is_compiling()
         if eager and not restarted.any():
             return reached
-        fresh = self._start(u.fresh_x, u.fresh_chains)
+        ahead = u.fresh_x is not None
+        fresh = self._start(*((u.fresh_x, u.fresh_chains) if ahead else self._fresh(generator)))
         return BatchState(
             torch.where(restarted[:, None], fresh.x, reached.x),
             torch.where(restarted[:, None], fresh.i, reached.i),
@@ -254,6 +280,9 @@ class Batch:
     def _start(self, u, v):
         t = torch.zeros(self.size, dtype=torch.long, device=self.device)
         return BatchState(self.terms.economy.initial(u), self.exo.initial(v), t)
+
+    def _fresh(self, generator, *lead):
+        return (self._draw(w, generator, *lead) for w in (self.terms.dx, self.exo.width))
 
     def _draw(self, width, generator, *lead):
         shape = (*lead, self.size, width)

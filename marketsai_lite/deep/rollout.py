@@ -1,0 +1,63 @@
+"""Acting: agents play some periods in their world, and what happened is kept as a path."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from marketsai_lite.require import require
+from marketsai_lite.views.batch import BatchState
+
+
+class Path(NamedTuple):
+    """T periods of B copies and n agents."""
+
+    o: Tensor  # (T, B, n, width) what agents saw, scaled
+    h: Tensor  # (T, B, n, memory) what they remembered when they saw it
+    u: Tensor  # (T, B, n, ...) what they chose: the variable of the policy
+    log_π: Tensor  # (T, B, n) its log density
+    r: Tensor  # (T, B, n) rewards, scaled
+    discount: Tensor  # (T, B, n)
+    truncated: Tensor  # (T, B) bool: stopped, though the game goes on
+    restarted: Tensor  # (T, B) bool: started afresh after the period; memories are then zero
+    state: BatchState  # (T, B, ...) where the copies stood
+    reached: BatchState  # (T, B, ...) and where they came to
+
+
+def play(world, policy, T, generator) -> Path:
+    """Let agents act for T periods.
+
+    Parameters
+    ----------
+    world : World
+        It is left where the agents come to, with what they then remember.
+    policy : object
+        With `sample(o, h, generator)`, observations (B, n, width) and memories (B, n, memory) to u,
+        its log density (B, n) and the next memories; and `action(u)`, the actions (B, n, da) that u
+        stands for.
+    T : int
+        Number of periods.
+    generator : torch.Generator
+        Of the policy's noise.
+
+    Raises
+    ------
+    ValueError
+        If the policy's memory is of another width than the world's.
+    FloatingPointError
+        If a reward is not finite.
+    """
+    periods = []
+    with torch.no_grad():
+        for _ in range(T):
+            state, h, o = world.state, world.h, world.observe()
+            u, log_π, h1 = policy.sample(o, h, generator)
+            require(memory=(tuple(h1.shape), h1.shape == h.shape, f"the world's, {tuple(h.shape)}"))
+            r, discount, reached, truncated, restarted = world.step(policy.action(u))
+            world.h = h1 * (~restarted)[:, None, None] if h1.shape[-1] else h1
+            row = (o, h, u, log_π, r, discount, truncated, restarted, *state, *reached)
+            periods.append(row)
+    *columns, x, i, t, x1, i1, t1 = (torch.stack(column) for column in zip(*periods, strict=True))
+    path = Path(*columns, BatchState(x, i, t), BatchState(x1, i1, t1))
+    world.check(path.r)
+    return path

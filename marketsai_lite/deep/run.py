@@ -1,0 +1,208 @@
+"""What a training run keeps: its curves, its checkpoint, and a watch for what is not finite."""
+
+import hashlib
+import inspect
+import math
+import os
+import re
+import sys
+import time
+from dataclasses import fields, is_dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from marketsai_lite.require import require
+
+PATIENCE = 10  # a checkpoint may take one part in so many of the time
+SOURCES = (
+    "deep/*.py",
+    "economy/*.py",
+    "views/batch.py",
+)  # code on which the numbers of a run depend
+
+
+class Run:
+    """One training run: counts updates, keeps curves, writes and reads checkpoints.
+
+    Parameters
+    ----------
+    world : World
+    config : dataclass
+        With `updates` and `log_every`.
+    seed : int
+    parts : dict
+        All that changes during training: modules, optimizers, generators, the world.
+    act : callable
+        The policy so far, for `on_log`.
+    checkpoint : path or None
+        Written at logs, to a temporary file that then takes the place of the last; read at the
+        start if it exists.
+    on_log : callable or None
+        `on_log(update, act)` may return numbers by name, which join the curves.  Not counted in the
+        seconds.
+    progress : bool
+        Show a progress bar on standard output.
+    """
+
+    def __init__(self, world, config, seed, parts, act, checkpoint, on_log, progress):
+        self.world, self.config, self.act, self.parts = world, config, act, parts
+        self.path = None if checkpoint is None else _writable(Path(checkpoint))
+        self.on_log, self.progress = on_log, progress
+        self.identity = identity(world.batch, config, seed)
+        self.curves: dict[str, list[float]] = {}
+        self.recent: dict[str, list[Any]] = {}
+        self.seconds, self.wall, self.start, self.saving = 0.0, 0.0, 0, 0.0
+
+    def updates(self):
+        """Yield the numbers of the updates to do, logging between them."""
+        if self.path is not None and self.path.exists():
+            self._load(self.path)
+        last, every = self.config.updates, self.config.log_every
+        self.saved = time.process_time()
+        self._start_clocks()
+        bar = tqdm(
+            range(self.start, last),
+            total=last,
+            initial=self.start,
+            disable=not self.progress,
+            file=sys.stdout,
+            mininterval=0.5,
+        )
+        for update in bar:
+            yield update
+            if (update + 1) % every == 0 or update + 1 == last:
+                self._log(update + 1)
+
+    def record(self, update, **numbers):
+        """Keep numbers of an update, which must be finite; the curves show their means.
+
+        Tensors on a device are looked at when they are logged, not to make it wait.
+        """
+        for name, number in numbers.items():
+            if not isinstance(number, torch.Tensor) or number.device.type == "cpu":
+                number = self._finite(name, number, update)
+            self.recent.setdefault(name, []).append(number)
+
+    def _finite(self, name, number, update):
+        number = float(number)
+        if not math.isfinite(number):
+            raise FloatingPointError(f"{name} is {number} at update {update} in {self.world.name}")
+        return number
+
+    def _log(self, update):
+        means = {
+            name: float(np.mean([self._finite(name, number, update) for number in numbers]))
+            for name, numbers in self.recent.items()
+        }
+        self._stop_clocks()
+        spent = {"samples": self.world.samples, "seconds": self.seconds, "wall": self.wall}
+        row = {"update": update, **spent, **means}
+        if self.on_log is not None:
+            row |= self.on_log(update, self.act) or {}
+        for name, number in row.items():
+            self.curves.setdefault(name, []).append(float(number))
+        self.recent = {}
+        now = time.process_time()
+        if self.path is not None and (
+            update == self.config.updates or now - self.saved >= PATIENCE * self.saving
+        ):
+            self._save(self.path, update)
+            self.saved = time.process_time()
+            self.saving = self.saved - now
+        self._start_clocks()
+
+    def _start_clocks(self):
+        self.clocks = time.process_time(), time.perf_counter()
+
+    def _stop_clocks(self):
+        self.seconds += time.process_time() - self.clocks[0]
+        self.wall += time.perf_counter() - self.clocks[1]
+
+    def _save(self, path, update):
+        parts = {
+            name: p.get_state() if isinstance(p, torch.Generator) else p.state_dict()
+            for name, p in self.parts.items()
+        }
+        content = {
+            "identity": self.identity,
+            "update": update,
+            "seconds": self.seconds,
+            "wall": self.wall,
+            "curves": self.curves,
+            "parts": parts,
+        }
+        part = _part(path)
+        torch.save(content, part)
+        os.replace(part, path)
+
+    def _load(self, path):
+        try:
+            saved: dict[str, Any] = torch.load(path, weights_only=True)
+            was = dict(saved["identity"])
+        except Exception as error:
+            raise ValueError(f"checkpoint={str(path)!r}: must be a checkpoint or new") from error
+        for key in {**self.identity, **was}:
+            old, new = was.get(key), self.identity.get(key)
+            if old != new:
+                raise ValueError(
+                    f"checkpoint={str(path)!r}: was written with {key}={old}; "
+                    f"must be of this run, with {key}={new}"
+                )
+        self.start, self.curves = saved["update"], saved["curves"]
+        self.seconds, self.wall = saved["seconds"], saved["wall"]
+        for name, p in self.parts.items():
+            state = saved["parts"][name]
+            p.set_state(state) if isinstance(p, torch.Generator) else p.load_state_dict(state)
+
+
+def identity(batch, config, seed) -> dict[str, str]:
+    """What the numbers of a run depend on, by name: economy, settings, seed, batch and source."""
+    agent = type(config).__module__.rpartition(".")[2]
+    found = {"economy": type(batch.economy).__qualname__, "agent": agent, "seed": seed}
+    found |= {"copies": batch.size, "horizon": batch.horizon}
+    found |= {"dtype": str(batch.dtype), "device": str(batch.device)}
+    for one in (config, batch.economy):
+        held = fields(one) if is_dataclass(one) else ()
+        found |= {f.name: getattr(one, f.name) for f in held}
+        found |= {} if held else {"parameters": one}
+    return {name: _word(value) for name, value in found.items()} | {"source": source(batch.economy)}
+
+
+def source(economy) -> str:
+    """Digest of the code of an economy's classes, and of what trains agents in it."""
+    room = Path(__file__).parents[1]
+    files = sorted(f for pattern in SOURCES for f in room.glob(pattern))
+    texts = [f.read_text(encoding="utf-8") for f in files]
+    for kind in type(economy).__mro__[:-1]:
+        try:
+            texts.append(inspect.getsource(kind))
+        except (OSError, TypeError):
+            continue  # typed in at a prompt
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+
+
+def _word(value):
+    """A value as text that is the same in every process: no addresses, and 5 is 5.0."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(float(value))
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+        return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
+
+
+def _writable(path):
+    require(checkpoint=(str(path), path.parent.is_dir(), "in a folder that exists"))
+    try:
+        _part(path).touch()
+        _part(path).unlink()
+    except OSError as error:
+        raise ValueError(f"checkpoint={str(path)!r}: must be in a folder to write in") from error
+    return path
+
+
+def _part(path):
+    return path.with_name(path.name + ".part")
