@@ -10,6 +10,7 @@ Equilibrium and collusive prices are in `marketsai_lite.solutions.logit_pricing`
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,8 @@ class LogitOligopoly:
     """
 
     prices: np.ndarray  # (n, m) price grid of each firm
-    a: np.ndarray = field(default_factory=lambda: np.full(2, 2.0))  # qualities
-    c: np.ndarray = field(default_factory=lambda: np.full(2, 1.0))  # marginal costs
+    a: Any = field(default_factory=lambda: np.full(2, 2.0))  # (n,) qualities
+    c: Any = field(default_factory=lambda: np.full(2, 1.0))  # (n,) marginal costs
     a0: float = 0.0  # value of the outside good
     μ: float = 0.25  # taste dispersion
     β: float = 0.95  # discount factor
