@@ -13,10 +13,13 @@ from marketsai_lite.economy import (
     Box,
     Exogenous,
     Grid,
+    Shocks,
+    Terms,
     ar1,
     check_economy,
     constant,
     namespace,
+    padded,
     stationary,
 )
 
@@ -30,9 +33,10 @@ def test_numpy_equals_torch(economy, rng):
     x, i = economy.initial(rng.random((B, len(economy.state)))), None
     i = economy.exo.initial(rng.random((B, economy.exo.width)))
     lows = [s.values.min(0) if isinstance(s, Grid) else s.low for s in economy.actions]
-    a = np.stack([np.tile(low + 0.2, (B, 1)) for low in lows], 1)
+    da = Terms(economy).da
+    a = np.stack([padded(np.tile(low + 0.2, (B, 1)), da) for low in lows], 1)
     z = economy.exo.shocks(i)
-    tz = tuple(map(torch.as_tensor, z)) if economy.exo.n else torch.as_tensor(z)
+    tz = Shocks(*map(torch.as_tensor, z))
     tx, ta = torch.as_tensor(x), torch.as_tensor(a)
     for ours, theirs in (
         (economy.step(x, z, a), economy.step(tx, tz, ta)),
@@ -145,7 +149,7 @@ def _into(x, z, a):
         (_with(step=lambda s, x, z, a: _into(x, z, a)), "modified"),
         (_with(step=lambda s, x, z, a: (x, x - x.mean())), "differs alone"),
         (_with(observe=lambda s, x, z: x), "observation"),
-        (_with(accounts=lambda s, x, z, a: {"Y": x}), "accounts"),
+        (_with(accounts=lambda s, x, z, a: {"Y": x[:2]}), "accounts"),
     ],
 )
 def test_check_economy_notices(broken, words, rng):
@@ -191,7 +195,6 @@ def test_profits_add_up(rng):
 
 def test_constant_never_moves():
     exo = constant(1.0, 2.0)
-    assert np.array_equal(
-        exo.shocks(exo.next(exo.initial(np.full(1, 0.3)), np.full(1, 0.9))), [1, 2]
-    )
+    z = exo.shocks(exo.next(exo.initial(np.full(1, 0.3)), np.full(1, 0.9)))
+    assert np.array_equal(z.aggregate, [1, 2]) and z.own.shape == (0, 1)
     assert namespace(np.zeros(1)) is np

@@ -11,7 +11,7 @@ from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
-from marketsai_lite.economy import Box, Grid
+from marketsai_lite.economy import Box, Grid, Shocks
 from marketsai_lite.tabular.solve import policy_iteration
 from marketsai_lite.views.batch import Batch
 from marketsai_lite.views.gymnasium import GymnasiumView
@@ -33,7 +33,7 @@ def test_the_table_equals_step_on_every_node(name):
     table = TABLES[name]()
     nodes = table.x[:: table.mdp.nz]
     for s, a in np.ndindex(table.mdp.r.shape):
-        x1, r = economy.step(table.x[s], table.z[s], table.a[a][None])
+        x1, r = economy.step(table.x[s], Shocks(table.z[s], None), table.a[a][None])
         assert table.mdp.r[s, a] == r[0]
         weight = [1.0] if table.mdp.weight is None else table.mdp.weight[s, a]
         # the lottery has the right mean ...
@@ -60,7 +60,7 @@ def test_a_lottery_in_two_dimensions_has_the_right_mean():
     nodes = table.x[:: table.mdp.nz]
     assert table.mdp.index.shape == (5 * 4 * 5, 3, 4)
     for s, a in np.ndindex(table.mdp.r.shape):
-        x1, _ = economy.step(table.x[s], table.z[s], table.a[a][None])
+        x1, _ = economy.step(table.x[s], Shocks(table.z[s], None), table.a[a][None])
         mean = table.mdp.weight[s, a] @ nodes[table.mdp.index[s, a]]
         np.testing.assert_allclose(mean, x1, rtol=1e-12)
 

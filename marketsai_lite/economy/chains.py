@@ -1,6 +1,6 @@
 """Exogenous chains: everything that is random in an economy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +53,10 @@ class Exogenous:
     own_values: Any = None
     own_transition: Any = None
     n: int = 0
+    first: np.ndarray = field(init=False, repr=False)
+    following: np.ndarray = field(init=False, repr=False)
+    own_first: Any = field(init=False, repr=False, default=None)
+    own_following: Any = field(init=False, repr=False, default=None)
 
     def __post_init__(self):
         values = _finite("values", self.values, ndim=2)

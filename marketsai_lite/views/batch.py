@@ -10,10 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from marketsai_lite.economy import Grid, Shocks, Terms, placed
+from marketsai_lite.economy import SLACK, Grid, Shocks, Terms, padded, placed
 from marketsai_lite.require import require
-
-SLACK = 1e-6  # of a box's width: an action this far outside is at the bound but for rounding
 
 
 class BatchState(NamedTuple):
@@ -217,7 +215,7 @@ class Batch:
                 permitted, a = f"between {s.low} and {s.high}", a.clamp(low, high)
             name = f"actions of {self.economy.agents[k]}"
             self._refuse(name, actions[:, k], inside, permitted)
-            right.append(torch.nn.functional.pad(a, (0, self.terms.da - s.width)))
+            right.append(padded(a, self.terms.da))
         return torch.stack(right, 1)
 
     def _refuse(self, name, value, right, permitted):
