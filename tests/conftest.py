@@ -18,7 +18,18 @@ from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economies.two_step_game import TwoStepGame
-from marketsai_lite.economy import Box, Exogenous, Grid, Group, constant, index, like, namespace
+from marketsai_lite.economy import (
+    Box,
+    Exogenous,
+    Grid,
+    Group,
+    Terms,
+    constant,
+    index,
+    like,
+    namespace,
+    sample_action,
+)
 from marketsai_lite.views.induced import Induced
 
 
@@ -216,6 +227,19 @@ ECONOMIES = {
     "follower": lambda: Induced(Turns(), [lambda o: o[..., :1]], "firm 2"),
     "survivor": lambda: Induced(Attrition(), lambda o: 0 * o[..., :1], 0),
 }
+
+
+def draw_actions(economy, rng, x, z):
+    """Random legal actions (B, n, da), and the numbers (B, n) of those that are rows of a grid."""
+    terms = Terms(economy)
+    a = np.zeros((len(x), terms.n, terms.da))
+    numbers = np.zeros((len(x), terms.n), dtype=int)
+    for k, s in enumerate(economy.actions):
+        legal = economy.legal(x, z)[:, k] if terms.masks else None
+        a[:, k, : s.width] = sample_action(s, rng, len(x), legal)
+        if isinstance(s, Grid):
+            numbers[:, k] = (a[:, k, None, : s.width] == s.values).all(-1).argmax(-1)
+    return a, numbers
 
 
 @pytest.fixture(params=ECONOMIES)

@@ -1,16 +1,13 @@
 """The contract: shocks are drawn right, and `check_economy` notices each broken promise."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from conftest import Savers, employment
+from conftest import employment
 
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economy import (
-    Box,
     Exogenous,
     Grid,
     Shocks,
@@ -118,48 +115,6 @@ def test_rouwenhorst_has_the_moments_of_the_ar1():
 def test_a_bad_chain_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         Exogenous(*arguments)
-
-
-class _Broken(LQMonopolist):
-    """An economy that breaks one promise."""
-
-
-def _with(**methods):
-    return type("Broken", (_Broken,), methods)()
-
-
-def _into(x, z, a):
-    x += 1.0
-    return x, x
-
-
-@pytest.mark.parametrize(
-    ("broken", "words"),
-    [
-        (_with(agents=()), "agents"),
-        (_with(agents=("a", "a")), "agents"),
-        (_with(state=("output", "output")), "state"),
-        (_with(actions=()), "actions"),
-        (_with(actions=(Box(np.array([1.0]), np.array([0.0])),)), "Box"),
-        (_with(actions=("left",)), "actions"),
-        (_with(initial=lambda s, u: u[..., :0]), "initial state shape"),
-        (_with(step=lambda s, x, z, a: (x, x[..., 0] * np.nan)), "rewards"),
-        (_with(step=lambda s, x, z, a: (x, x + np.nan)), "rewards"),
-        (_with(step=lambda s, x, z, a: (x / 0.0, x)), "state"),
-        (_with(step=lambda s, x, z, a: _into(x, z, a)), "modified"),
-        (_with(step=lambda s, x, z, a: (x, x - x.mean())), "differs alone"),
-        (_with(observe=lambda s, x, z: x), "observation"),
-        (_with(accounts=lambda s, x, z, a: {"Y": x[:2]}), "accounts"),
-    ],
-)
-def test_check_economy_notices(broken, words, rng):
-    with pytest.raises(ValueError, match=words), np.errstate(all="ignore"):
-        check_economy(broken, rng)
-
-
-def test_a_discount_factor_of_one_is_refused(rng):
-    with pytest.raises(ValueError, match="β"):
-        check_economy(replace(Savers(), β=1.0), rng)
 
 
 @pytest.mark.parametrize(

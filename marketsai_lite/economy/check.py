@@ -246,10 +246,8 @@ def _try(terms, name, inputs):
     try:
         return getattr(terms.economy, name)(*inputs)
     except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
-        problem = (
-            f"{name} in PyTorch: {type(error).__name__}: {error}: must be written with {TORCH}"
-        )
-        raise ValueError(problem) from error
+        problem = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{name} in PyTorch={problem!r}: must be written with {TORCH}") from error
 
 
 def _torch():

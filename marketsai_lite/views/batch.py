@@ -214,7 +214,7 @@ class Batch:
                 inside = ((a - a.clamp(low, high)).abs() <= SLACK * (high - low)).all(-1)
                 permitted, a = f"between {s.low} and {s.high}", a.clamp(low, high)
             name = f"actions of {self.economy.agents[k]}"
-            self._refuse(name, actions[:, k], inside, permitted)
+            self._refuse(name, actions[:, k, : s.width], inside, permitted)
             right.append(padded(a, self.terms.da))
         return torch.stack(right, 1)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marketsai_lite.economy import Grid, Terms, padded
+from marketsai_lite.require import require
 from marketsai_lite.tabular.games import MarkovGame
 from marketsai_lite.tabular.mdp import MDP
 
@@ -51,8 +52,8 @@ def tabulate(economy, *grids, actions=None):
         subsidy: it hands out what the floor forbids to lose), a discount is neither β nor 0, or an
         end does not last.
     """
-    if len(economy.agents) != 1:
-        raise ValueError(f"agents={economy.agents}: must be one; use tabulate_game for several")
+    one = len(economy.agents) == 1
+    require(agents=(economy.agents, one, "one; use tabulate_game for several"))
     (a,), x, z, P, r, index, weight, (legal,) = _rows(economy, grids, (actions,))
     feasible = legal & (r[..., 0] != -np.inf)
     mdp = MDP(
@@ -100,8 +101,8 @@ def tabulate_game(economy, *grids, actions=None):
     """
     n = len(economy.agents)
     actions = (None,) * n if actions is None else actions
-    if len(actions) != n:
-        raise ValueError(f"actions: {len(actions)} given: must be one array for each of {n} agents")
+    given = len(actions)
+    require(actions=(given, given == n, f"one array for each of {n} agents"))
     a, x, z, P, r, index, weight, legal = _rows(economy, grids, actions)
     shape = tuple(len(a_i) for a_i in a)
     all_legal = all(mask.all() for mask in legal)
@@ -120,8 +121,8 @@ def _rows(economy, grids, actions):
     """
     if not economy.state:
         raise ValueError(f"{type(economy).__name__}: a table needs a state")
-    if len(grids) != len(economy.state):
-        raise ValueError(f"grids: {len(grids)} given: must be one for each of {economy.state}")
+    count = len(grids)
+    require(grids=(count, count == len(economy.state), f"one for each of {economy.state}"))
     terms, exo = Terms(economy), economy.exo
     a = tuple(_actions(*pair) for pair in zip(economy.actions, actions, strict=True))
     joint = np.stack([np.stack(rows) for rows in product(*(padded(a_i, terms.da) for a_i in a))])
@@ -156,10 +157,9 @@ def _legal(terms, x, z, a):
                 same = (a[k][:, None] == s.values).all(-1)
                 masks[k] = (legal[:, k, None, : len(s.values)] & same).any(-1)
     for k, mask in enumerate(masks):
-        stuck = ~mask.any(1)
+        stuck, agent = ~mask.any(1), terms.economy.agents[k]
         if stuck.any():
-            agent, here = terms.economy.agents[k], x[stuck][0]
-            raise ValueError(f"actions of {agent}: none is legal at x={here}: must be at least one")
+            raise ValueError(f"actions of {agent}: none is legal at x={x[stuck][0]}: must be one")
     return tuple(masks)
 
 
@@ -232,6 +232,7 @@ def _actions(allowed, actions):
     a = a[:, None] if a.ndim == 1 else a
     if a.ndim != 2 or a.size == 0 or not np.isfinite(a).all():
         raise ValueError(f"actions={a!r}: must be a non-empty finite array (A, da)")
+    require(**{"actions: width": (a.shape[1], a.shape[1] == allowed.width, f"{allowed.width}")})
     if isinstance(allowed, Grid):
         inside = (a[:, None] == allowed.values).all(-1).any(1)
         right = "rows of the economy's grid"
