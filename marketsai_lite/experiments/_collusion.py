@@ -46,9 +46,8 @@ def market(n: int = 2, c2: float = 1.0, spread: float = 0.0) -> Market:
     p_N = np.array([nash_prices(a, c, a0=a0) for a0 in levels])
     p_M = np.array([monopoly_prices(a, c, a0=a0) for a0 in levels])
     grid = price_grid(p_N.min(0), p_M.max(0))
-    states = np.round(
-        [LogitOligopoly(grid, *map(np.array, (a, c)), a0=a0).payoffs() for a0 in levels], DIGITS
-    )
+    firms = np.array(a), np.array(c)
+    states = np.round([LogitOligopoly(grid, *firms, a0=a0).payoffs() for a0 in levels], DIGITS)
     nash = np.mean([profits(p, a, c, a0=a0) for p, a0 in zip(p_N, levels, strict=True)], 0)
     top = np.mean([profits(p, a, c, a0=a0) for p, a0 in zip(p_M, levels, strict=True)], 0)
     return Market(states.mean(0), nash, top, states)

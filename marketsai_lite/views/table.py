@@ -119,8 +119,7 @@ def _rows(economy, grids, actions):
     actions are legal, (S, m_i) of each agent.  Own shocks follow the aggregate ones in z, and each
     combination of states of all the chains is one exogenous state.
     """
-    if not economy.state:
-        raise ValueError(f"{type(economy).__name__}: a table needs a state")
+    require(state=(economy.state, len(economy.state) > 0, "of one variable at least"))
     count = len(grids)
     require(grids=(count, count == len(economy.state), f"one for each of {economy.state}"))
     terms, exo = Terms(economy), economy.exo
@@ -166,21 +165,15 @@ def _legal(terms, x, z, a):
 def _ends_last(economy, x, z, P, r, index, weight, feasible):
     """Refuse discounts other than β and 0, and an end after which something is earned or begins."""
     d, nz = economy.discount(x, z), len(P)
-    odd = ~np.isclose(d, economy.β, 1e-12, 0) & (d != 0)
-    if odd.any():
-        s, k = np.argwhere(odd)[0]
-        raise ValueError(
-            f"discount={d[s, k]} of {economy.agents[k]} at x={x[s]}: must be β={economy.β}, or 0 "
-            "where the game has ended: a table discounts every period alike"
-        )
+    right = f"β={economy.β} or 0 (the end): a table discounts every period alike"
+    for s, k in np.argwhere(~np.isclose(d, economy.β, 1e-12, 0) & (d != 0)):
+        require(**{f"discount of {economy.agents[k]} at x={x[s]}": (float(d[s, k]), False, right)})
+    right = "where a state has no rewards and leads only to such states"
     for s, k in np.argwhere(d == 0):
         used = feasible[s, :, None] & (weight is None or weight[s] > 0)
         to = index[s][used][:, None] * nz + np.flatnonzero(P[s % nz])
-        if r[s, feasible[s], k].any() or d[to, k].any():
-            raise ValueError(
-                f"discount=0 of {economy.agents[k]} at x={x[s]}: must be a state without rewards "
-                "that leads only to such states"
-            )
+        last = not r[s, feasible[s], k].any() and not d[to, k].any()
+        require(**{f"discount of {economy.agents[k]} at x={x[s]}": (0.0, last, right)})
 
 
 def lottery(x, grids, feasible):
@@ -218,20 +211,20 @@ def lottery(x, grids, feasible):
 
 def _grid(name, grid):
     grid = np.array(grid, dtype=float)
-    if grid.ndim != 1 or not grid.size or not np.isfinite(grid).all() or (np.diff(grid) <= 0).any():
-        raise ValueError(f"grid of {name!r}={grid!r}: must be non-empty, finite and increasing")
+    right = grid.ndim == 1 and grid.size and np.isfinite(grid).all() and (np.diff(grid) > 0).all()
+    require(**{f"grid of {name!r}": (grid, right, "non-empty, finite and increasing")})
     return grid
 
 
 def _actions(allowed, actions):
     if actions is None:
-        if not isinstance(allowed, Grid):
-            raise ValueError("actions=None: must be given, since the economy's are continuous")
+        given = isinstance(allowed, Grid)
+        require(actions=(None, given, "given, since the economy's are continuous"))
         return allowed.values
     a = np.array(actions, dtype=float)
     a = a[:, None] if a.ndim == 1 else a
-    if a.ndim != 2 or a.size == 0 or not np.isfinite(a).all():
-        raise ValueError(f"actions={a!r}: must be a non-empty finite array (A, da)")
+    array = a.ndim == 2 and a.size > 0 and bool(np.isfinite(a).all())
+    require(actions=(a, array, "a non-empty finite array (A, da)"))
     require(**{"actions: width": (a.shape[1], a.shape[1] == allowed.width, f"{allowed.width}")})
     if isinstance(allowed, Grid):
         inside = (a[:, None] == allowed.values).all(-1).any(1)
@@ -240,5 +233,5 @@ def _actions(allowed, actions):
         inside = ((a >= allowed.low) & (a <= allowed.high)).all(1)
         right = f"between {allowed.low} and {allowed.high}"
     if not inside.all():
-        raise ValueError(f"actions={a[~inside][0]!r}: must be {right}")
+        require(actions=(a[~inside][0], False, right))
     return a
