@@ -10,7 +10,7 @@ from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.two_step_game import TwoStepGame
-from marketsai_lite.economy import Terms
+from marketsai_lite.economy import Terms, like
 from marketsai_lite.views.batch import Batch
 
 
@@ -92,8 +92,8 @@ def test_uniforms_drawn_ahead_are_those_of_the_periods():
 @pytest.mark.parametrize(
     ("economy", "actions", "words"),
     [
-        (LogitMonopolist(), torch.full((4, 1), 99), r"^actions=99: must be an integer in"),
-        (LogitMonopolist(), torch.full((4, 1), -1), r"^actions=-1: must be an integer in 0"),
+        (LogitMonopolist(), torch.full((4, 1), 99), r"^actions of monopolist=99: must be an i"),
+        (LogitMonopolist(), torch.full((4, 1), -1), r"^actions of monopolist=-1: must be an"),
         (LogitMonopolist(), torch.zeros(4, dtype=torch.long), r"shape=\(4,\): must be \(4, 1\), i"),
         (LogitMonopolist(), torch.zeros(4, 1), r"shape=\(4, 1\): must be \(4, 1, 1\), vectors"),
         (LogitMonopolist(), torch.ones(4, 1, dtype=torch.bool), r"dtype=torch.bool: must be"),
@@ -143,8 +143,32 @@ class Stuck(Turns):
 
 def test_a_mask_that_leaves_no_choice_is_refused():
     batch = Batch(Stuck(), 8)
-    with pytest.raises(ValueError, match=r"^legal=\[False, False, False\]: must be at least one"):
+    with pytest.raises(ValueError, match=r"^legal of firm .=\[False, False, False\]: must be T"):
         batch.step(batch.reset(generator()), torch.zeros(8, 2, dtype=torch.long), generator())
+
+
+def test_a_box_needs_no_choice_in_a_mask():
+    class Half(Taxes):
+        def legal(self, x, z):
+            right = like(np.array([[False] * 3, [False] * 3, [True, True, False]]), z.aggregate > 0)
+            return right & (x[..., :1, None] >= 0)
+
+    batch = Batch(Half(), 2, dtype=torch.float64)
+    state, right = batch.reset(generator()), [[0.5, 1.0], [0.5, 1.0], [0.2, 0.0]]
+    batch.step(state, torch.tensor([right, right], dtype=torch.float64), generator())
+    wrong = torch.tensor([right, [*right[:2], [0.4, 0.0]]], dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"^actions of government=\[0\.4\]: must be a legal row"):
+        batch.step(state, wrong, generator())
+
+
+def test_actions_take_the_precision_of_the_batch():
+    batch = Batch(ECONOMIES["turns"](), 2)
+    state = batch.reset(generator())
+    numbers = batch.legal(state).byte().argmax(-1)
+    doubles = torch.as_tensor(np.array([0.3, 0.5, 0.8]))[numbers]
+    new = batch.step(state, doubles[..., None], generator())
+    assert new.reward.dtype == new.state.x.dtype == torch.float32
+    torch.testing.assert_close(new.reward, batch.step(state, numbers, generator()).reward)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,11 @@ PROMISES = {
         {"step": lambda s, x, z, a, m=None: RentalMarket.step(
             s, x, z, a, RentalMarket.market(s, x, z, a) * (1.0 if m is None else 1.1))},
         "market=.*must be what step finds"),
+    "prices that step changes": (
+        RentalMarket,
+        {"step": lambda s, x, z, a, m=None: RentalMarket.step(
+            s, x, z, a, None if m is None else into(m) - 1)},
+        "m of step='modified'"),
     "prices that grow in number": (
         Clock, {"market": growing, "step": lambda s, x, z, a, m=None: Clock.step(s, x, z, a)},
         r"period 4: market shape=\(3, 2\): must be \(3, 1\), the same in every period"),
@@ -156,6 +161,8 @@ PROMISES = {
     "an array without like": (
         LQMonopolist, {"step": lambda s, x, z, a: (x, x * np.array([2.0]))},
         "^step in PyTorch=.*constants by `like`"),
+    "another kind of first state": (
+        LQMonopolist, {"initial": lambda s, u: np.log(u)}, "^initial in PyTorch="),
     "another precision": (
         LQMonopolist, {"step": lambda s, x, z, a: (x, 0.1 * (x > 0) + 0)},
         "step in PyTorch=.*must be what NumPy gives"),

@@ -49,13 +49,17 @@ def check_economy(economy, rng, periods=50):
         At the first broken promise, naming it.
     """
     terms, exo = _parameters(economy), economy.exo
-    x, i = economy.initial(rng.random((B, terms.dx))), exo.initial(rng.random((B, exo.width)))
+    u = rng.random((B, terms.dx))
+    _runs_without_numbers(terms, [("initial", (u,))])
+    _same_in_torch(terms, "initial", (u,))
+    x, i = economy.initial(u), exo.initial(rng.random((B, exo.width)))
     _array("initial state", x, (B, terms.dx))
     ended, prices = np.zeros((B, terms.n), dtype=bool), None
     for t in range(periods):
         z = exo.shocks(i)
         if t == 0:
-            _runs_without_numbers(terms, x, z)
+            a = np.zeros((B, terms.n, terms.da))
+            _runs_without_numbers(terms, _calls(terms, x, z, a))
         legal = _legal(terms, t, x, z)
         period = Period(t, x, z, _actions(terms, rng, legal))
         x1, r = _step(terms, period)
@@ -177,7 +181,8 @@ def _market(terms, period, shape):
     same = m.ndim == 2 and len(m) == B and (shape is None or m.shape == shape)
     _hold(f"{name} shape", m.shape, same, f"{shape or (B, 'dm')}, the same in every period")
     _array(name, m, m.shape)
-    found, given = terms.step(x, z, a), terms.step(x, z, a, m)
+    kept, found, given = m.copy(), terms.step(x, z, a), terms.step(x, z, a, m)
+    _hold(f"period {t}: m of step", "modified", np.array_equal(m, kept), "left alone")
     same = all(np.allclose(u, v, 1e-12, 1e-14) for u, v in zip(found, given, strict=True))
     _hold(name, m, same, "what step finds when it is given none")
     return m.shape
@@ -211,7 +216,7 @@ def _members_alone(terms, period):
             _hold(f"period {t}: {name} of member {b}", "differs alone", same, "as in its batch")
 
 
-def _runs_without_numbers(terms, x, z):
+def _runs_without_numbers(terms, calls):
     """The economy's functions run on tensors that have shapes only, as those of a compiler do."""
     torch = _torch()
     if torch is None:
@@ -220,26 +225,28 @@ def _runs_without_numbers(terms, x, z):
     def bare(v):
         return torch.empty(np.shape(v), dtype=torch.float64, device="meta")
 
-    a = np.zeros((B, terms.n, terms.da))
-    for name, inputs in _calls(terms, x, z, a):
+    for name, inputs in calls:
         _try(terms, name, [_each(bare, v) for v in inputs])
 
 
 def _in_torch(terms, period, x1, z1):
     """PyTorch's tensors give the same numbers as NumPy's arrays."""
+    t, x, z, a = period
+    for name, inputs in _calls(terms, x, z, a) + [("discount", (x1, z1))] * terms.ends:
+        _same_in_torch(terms, name, inputs, f"period {t}: ")
+
+
+def _same_in_torch(terms, name, inputs, when=""):
     torch = _torch()
     if torch is None:
         return
-    t, x, z, a = period
-    calls = _calls(terms, x, z, a) + [("discount", (x1, z1))] * terms.ends
-    for name, inputs in calls:
-        ours = _arrays(getattr(terms.economy, name)(*inputs))
-        theirs = _arrays(_try(terms, name, [_each(torch.tensor, v) for v in inputs]))
-        for u, v in zip(ours, theirs, strict=True):
-            same = isinstance(v, torch.Tensor) and u.shape == tuple(v.shape)
-            same = same and u.dtype == v.numpy().dtype and np.allclose(u, v.numpy(), 1e-10, 1e-12)
-            right = f"what NumPy gives, {u!r}: written with {TORCH}"
-            _hold(f"period {t}: {name} in PyTorch", v, same, right)
+    ours = _arrays(getattr(terms.economy, name)(*inputs))
+    theirs = _arrays(_try(terms, name, [_each(torch.tensor, v) for v in inputs]))
+    for u, v in zip(ours, theirs, strict=True):
+        same = isinstance(v, torch.Tensor) and u.shape == tuple(v.shape)
+        same = same and u.dtype == v.numpy().dtype and np.allclose(u, v.numpy(), 1e-10, 1e-12)
+        right = f"what NumPy gives, {u!r}: written with {TORCH}"
+        _hold(f"{when}{name} in PyTorch", v, same, right)
 
 
 def _try(terms, name, inputs):

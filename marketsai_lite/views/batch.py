@@ -79,7 +79,10 @@ class Batch:
         self.exo = placed(economy.exo, self._place)
         self.restarts = horizon is not None or self.terms.ends
         self.grids = all(isinstance(s, Grid) for s in economy.actions)
-        self._rows = self._sets()
+        self._limits = [self._limits_of(group.actions) for group in self.terms.groups]
+        self._rows: Any = self._all_rows() if self.grids else None
+        sizes = [len(s.values) if isinstance(s, Grid) else 0 for s in economy.actions]
+        self._sizes = torch.tensor(sizes, device=self.device)  # numbers of rows, 0 for a box
 
     def reset(self, generator) -> BatchState:
         """Draw B first states."""
@@ -190,50 +193,61 @@ class Batch:
         )
         legal = self.legal(state)
         if legal is not None:
-            self._refuse("legal", legal, legal.any(-1), "at least one choice of each agent")
-        if numbers:
-            rows = torch.tensor([len(s.values) for s in self.economy.actions], device=self.device)
-            inside = (actions >= 0) & (actions < rows)
-            self._refuse("actions", actions, inside, "an integer in 0, ..., m - 1")
-            if legal is not None:
-                chosen = legal.gather(-1, actions[..., None].long())[..., 0]
-                self._refuse("actions", actions, chosen, "legal")
-            return actions
-        return self._in_sets(actions, legal)
+            some = legal.any(-1) | (self._sizes == 0)
+            self._refuse("legal", legal, some, "True for at least one choice")
+        if not numbers:
+            return self._in_sets(actions.to(self.dtype), legal)
+        inside = (actions >= 0) & (actions < self._sizes)
+        self._refuse("actions", actions, inside, "an integer in 0, ..., m - 1")
+        if legal is not None:
+            chosen = legal.gather(-1, actions[..., None].long())[..., 0]
+            self._refuse("actions", actions, chosen, "legal")
+        return actions
 
     def _in_sets(self, actions, legal):
-        right = []
-        for k, s in enumerate(self.economy.actions):
-            a = actions[:, k, : s.width]
-            if isinstance(s, Grid):
-                same = (a[:, None] - self._place(s.values)).abs().amax(-1) <= SLACK
-                inside = (same if legal is None else same & legal[:, k, : len(s.values)]).any(-1)
-                permitted = "a row of its grid" if legal is None else "a legal row of its grid"
+        """Vectors in their sets: the rows of grids that are meant, and boxes without rounding."""
+        parts = []
+        for group, limits in zip(self.terms.groups, self._limits, strict=True):
+            a = actions[:, group.members, : group.actions.width]
+            if isinstance(group.actions, Grid):
+                (rows,) = limits
+                same = ((a[..., None, :] - rows).abs() <= SLACK).all(-1)
+                permitted = "a row of its grid"
+                if legal is not None:
+                    same = same & legal[:, group.members, : len(rows)]
+                    permitted = "a legal row of its grid"
+                nearest, inside = rows[same.byte().argmax(-1)], same.any(-1)
             else:
-                low, high = self._place(s.low), self._place(s.high)
-                inside = ((a - a.clamp(low, high)).abs() <= SLACK * (high - low)).all(-1)
-                permitted, a = f"between {s.low} and {s.high}", a.clamp(low, high)
-            name = f"actions of {self.economy.agents[k]}"
-            self._refuse(name, actions[:, k, : s.width], inside, permitted)
-            right.append(padded(a, self.terms.da))
-        return torch.stack(right, 1)
+                low, high, slack = limits
+                nearest = a.clamp(low, high)
+                inside = ((a - nearest).abs() <= slack).all(-1)
+                permitted = f"between {group.actions.low} and {group.actions.high}"
+            self._refuse("actions", a, inside, permitted, group.members.start)
+            parts.append(padded(nearest, self.terms.da))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
-    def _refuse(self, name, value, right, permitted):
+    def _refuse(self, name, value, right, permitted, first=0):
+        """Refuse the `value` of agents `first`, ... where it is not `right` (B, agents)."""
         if self.device.type != "cpu":
             torch._assert_async(right.all())
         elif not right.all():
-            require(**{name: (value[~right][0].tolist(), False, permitted)})
+            copy, k = (~right).nonzero()[0].tolist()
+            agent = self.economy.agents[first + k]
+            require(**{f"{name} of {agent}": (value[copy, k].tolist(), False, permitted)})
 
-    def _sets(self):
+    def _limits_of(self, actions):
+        """What an action of the set is compared with, on the device."""
+        if isinstance(actions, Grid):
+            return (self._place(actions.values),)
+        low, high = self._place(actions.low), self._place(actions.high)
+        return low, high, SLACK * (high - low)
+
+    def _all_rows(self):
         """Rows of the grids: (m, da) if all are the same, else (n, m, da), filled up with zeros."""
-        sets = self.economy.actions
-        if not self.grids:
-            return None
-        if all(np.array_equal(s.values, sets[0].values) for s in sets):
-            return self._place(sets[0].values)
-        m = max(len(s.values) for s in sets)
-        rows = np.zeros((len(sets), m, self.terms.da))
-        for k, s in enumerate(sets):
+        if len(self.terms.groups) == 1:
+            return self._limits[0][0]
+        rows = np.zeros((self.terms.n, self.terms.m, self.terms.da))
+        for k, s in enumerate(self.economy.actions):
             rows[k, : len(s.values), : s.width] = s.values
         return self._place(rows)
 

@@ -48,10 +48,13 @@ class ParallelView(ParallelEnv):
         self.possible_agents, self.agents = list(economy.agents), []
         self.metadata = {"name": type(economy).__name__, "render_modes": []}
         self.render_mode = None
-        names = enumerate(self.possible_agents)
-        self.observation_spaces = {agent: self._observation_space(k) for k, agent in names}
-        sets = zip(self.possible_agents, economy.actions, strict=True)
-        self.action_spaces = {agent: action_space(s) for agent, s in sets}
+        self._number = {agent: k for k, agent in enumerate(self.possible_agents)}
+        self._sets = economy.actions
+        self._widths = [self._terms.seen(k) for k in self._number.values()]
+        self.observation_spaces, self.action_spaces = {}, {}
+        for agent, k in self._number.items():
+            self.observation_spaces[agent] = self._observation_space(k)
+            self.action_spaces[agent] = action_space(self._sets[k])
         z = economy.exo.shocks(np.zeros(economy.exo.width, dtype=int))
         width = self._terms.dx + z.aggregate.size + z.own.size
         self.state_space = _real(width)
@@ -68,7 +71,7 @@ class ParallelView(ParallelEnv):
     def reset(self, seed=None, options=None):
         if seed is not None:
             self._rng = np.random.default_rng(seed)
-            for k, agent in enumerate(self.possible_agents):
+            for agent, k in self._number.items():
                 self.action_space(agent).seed(seed + k)
         self.agents, self._t = list(self.possible_agents), 0
         x = self.economy.initial(self._rng.random(self._terms.dx))
@@ -80,35 +83,37 @@ class ParallelView(ParallelEnv):
         agents, economy = self.agents, self.economy
         if not agents:
             raise ValueError("step: the episode is over or has not begun: call reset first")
-        lacking, strange = sorted(set(agents) - set(actions)), sorted(set(actions) - set(agents))
+        here = {agent: self._number[agent] for agent in agents}
+        lacking = [agent for agent in here if agent not in actions]
+        strange = [agent for agent in actions if agent not in here]
         require(actions=(list(actions), not lacking, f"given for {lacking} as well"))
         require(actions=(list(actions), not strange, f"without {strange}: only of {agents}"))
         a = np.zeros((self._terms.n, self._terms.da))
-        for k, (agent, s) in enumerate(zip(self.possible_agents, economy.actions, strict=True)):
-            if agent in agents:
-                value = action_value(self.action_space(agent), s, actions[agent], self._mask(k))
+        for agent, k in self._number.items():
+            s, mask = self._sets[k], self._mask(k)
+            if agent in here:
+                value = action_value(self.action_spaces[agent], s, actions[agent], mask)
             else:
-                value = _idle(s, self._mask(k))
+                value = _idle(s, mask)
             a[k, : s.width] = value
         accounts = economy.accounts(self._x, self._z, a)
         x, r = economy.step(self._x, self._z, a)
         self._stand(x, economy.exo.next(self._i, self._rng.random(economy.exo.width)))
         self._t += 1
         discount = self._terms.discount(self._x, self._z, r)
-        number = {agent: self.possible_agents.index(agent) for agent in agents}
-        terminated = {agent: bool(discount[k] == 0) for agent, k in number.items()}
+        terminated = {agent: bool(discount[k] == 0) for agent, k in here.items()}
         late = self._t == self.horizon
         truncated = {agent: late and not terminated[agent] for agent in agents}
         observations = self._observations()
         self.agents = [k for k in agents if not terminated[k] and not truncated[k]]
         return (
             observations,
-            {agent: float(r[k]) for agent, k in number.items()},
+            {agent: float(r[k]) for agent, k in here.items()},
             terminated,
             truncated,
             {
                 agent: {name: float(v[k] if np.ndim(v) else v) for name, v in accounts.items()}
-                for agent, k in number.items()
+                for agent, k in here.items()
             },
         )
 
@@ -125,7 +130,7 @@ class ParallelView(ParallelEnv):
         self._legal = self.economy.legal(self._x, self._z) if self._terms.masks else None
 
     def _mask(self, k):
-        s = self.economy.actions[k]
+        s = self._sets[k]
         if self._legal is None or not isinstance(s, Grid):
             return None
         return self._legal[k, : len(s.values)]
@@ -134,17 +139,15 @@ class ParallelView(ParallelEnv):
         """What the agents still there observe."""
         everybody = self.economy.observe(self._x, self._z)
         seen: dict[str, Any] = {}
-        for k, agent in enumerate(self.possible_agents):
-            if agent in self.agents:
-                seen[agent] = np.array(everybody[k, : self._terms.seen(k)])
-                mask = self._mask(k)
-                if mask is not None:
-                    mask = mask.astype(np.int8)
-                    seen[agent] = {"observation": seen[agent], "action_mask": mask}
+        for agent in self.agents:
+            k = self._number[agent]
+            o, mask = np.array(everybody[k, : self._widths[k]]), self._mask(k)
+            masked = mask is not None
+            seen[agent] = {"observation": o, "action_mask": mask.astype(np.int8)} if masked else o
         return seen
 
     def _observation_space(self, k):
-        space, s = _real(self._terms.seen(k)), self.economy.actions[k]
+        space, s = _real(self._widths[k]), self._sets[k]
         if not self._terms.masks or not isinstance(s, Grid):
             return space
         mask = spaces.Box(0, 1, (len(s.values),), np.int8)
