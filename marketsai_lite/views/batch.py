@@ -135,7 +135,8 @@ class Batch:
     def advance(self, state, actions, u, *, price_takers=False) -> Transition:
         """One period with given uniforms, for actions that are known to be right.
 
-        With `price_takers`, prices and aggregates carry no gradient.
+        With `price_takers`, prices and aggregates carry no gradient.  The new state may share
+        memory with `actions`; that of `step` does not.
         """
         z, a = self.exo.shocks(state.i), self.vectors(actions)
         terms, m = self.terms, None
