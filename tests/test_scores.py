@@ -162,8 +162,9 @@ def test_a_simulation_is_reproducible_and_starts_after_the_drop():
     for u, v, w in zip(first, again, whole, strict=True):
         assert np.array_equal(u, v) and np.array_equal(u, w[4:])
     x, i, a = first
-    z = economy.exo.shocks(i)
-    np.testing.assert_array_equal(economy.step(x[:-1], z[:-1], a[:-1])[0], x[1:])
+    np.testing.assert_array_equal(
+        economy.step(x[:-1], economy.exo.shocks(i[:-1]), a[:-1])[0], x[1:]
+    )
     with pytest.raises(ValueError, match="drop=12"):
         scores.simulate(economy, constant(0.2), periods=12, drop=12)
 
