@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from marketsai_lite.claims import PREFIX
+from marketsai_lite.running import source
 from tools import book, lectures, ledger
 from tools.blocks import parse
 
@@ -169,28 +170,37 @@ def test_an_interrupted_store_is_run_again(sandbox, damage):
 
 def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):
     package = tmp_path / "marketsai_lite"
-    (package / "sub").mkdir(parents=True)
+    for folder in ("sub", "any", "experiments"):
+        (package / folder).mkdir(parents=True)
     files = {
         "__init__.py": "",
         "sub/__init__.py": "",
         "sub/a.py": "from . import b",
         "sub/b.py": "def f():\n    import marketsai_lite.c",
-        "c.py": "",
+        "c.py": "import_module(f'marketsai_lite.any.{name}'); import_module('marketsai_lite.e')",
+        "e.py": "importlib.import_module(f'{__name__}.g')",
+        "any/__init__.py": "",
+        "any/f.py": "",
+        "experiments/__init__.py": "",
+        "experiments/lq_agents.py": "",
+        "experiments/dqn_parts.py": "",
         "d.py": "",
         "data.json": "{}",
     }
     for name, text in files.items():
         (package / name).write_text(text)
-    monkeypatch.setattr(lectures, "PACKAGE", package)
+    monkeypatch.setattr(source, "PACKAGE", package)
     monkeypatch.setenv("MARKETSAI_SCALE", "lecture")
     cells = [new_markdown_cell("import marketsai_lite.d"), new_code_cell("%pwd\nimport numpy")]
+    cells.append(new_code_cell('load("lq_agents")'))
     notebook = new_notebook(cells=[*cells, new_code_cell("from marketsai_lite.sub.a import x")])
     marks = [lectures.fingerprint(notebook)]
-    for name in ("__init__.py", "sub/__init__.py", "sub/a.py", "sub/b.py", "c.py", "data.json"):
+    for name in sorted(set(files) - {"d.py", "experiments/dqn_parts.py"}):
         (package / name).write_text(files[name] + "\n# edited")
         marks.append(lectures.fingerprint(notebook))
     assert len(set(marks)) == len(marks)
-    (package / "d.py").write_text("# edited")  # imported by nothing
+    for name in ("d.py", "experiments/dqn_parts.py"):  # imported by nothing
+        (package / name).write_text("# edited")
     assert lectures.fingerprint(notebook) == marks[-1]
     monkeypatch.setenv("MARKETSAI_SCALE", "smoke")
     marks.append(lectures.fingerprint(notebook))

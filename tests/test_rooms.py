@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from marketsai_lite.running.source import imported
 from tools.book import ROOT
-from tools.lectures import imported
 
 PACKAGE = ROOT / "marketsai_lite"
 FRAMEWORKS = {"torch", "pettingzoo", "gymnasium", "ray"}

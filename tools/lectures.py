@@ -8,8 +8,6 @@ Nothing is stored before a lecture has run to its end.
 """
 
 import argparse
-import ast
-import hashlib
 import json
 import os
 import platform
@@ -29,10 +27,11 @@ from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 
+from marketsai_lite import experiments
+from marketsai_lite.running import source
 from marketsai_lite.scale import scale
 from tools import book, ledger
 
-PACKAGE = book.ROOT / "marketsai_lite"
 RUNTIME = "gymnasium ipykernel ipython matplotlib numba numpy pettingzoo quantecon scipy torch tqdm"
 TIMEOUT = 600  # seconds a cell may take
 HEAVY = ("torch", "ray", "pettingzoo", "gymnasium", "quantecon")
@@ -63,54 +62,15 @@ def versions():
     return found
 
 
-def module_files(names):
-    """Return the package's files behind dotted module names, parents' ``__init__`` included."""
-    files = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] != PACKAGE.name:
-            continue
-        for n in range(1, len(parts) + 1):
-            base = PACKAGE.parent.joinpath(*parts[:n])
-            files |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
-    return files
-
-
-def imported(source, package=""):
-    """Return the dotted names that Python source imports, at any depth of nesting."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")
-            base = parents[: len(parents) + 1 - node.level] if node.level else []
-            stem = ".".join([*base, *filter(None, [node.module])])
-            names |= {stem} | {f"{stem}.{alias.name}" for alias in node.names}
-    return names
-
-
-def closure(source):
-    """Return the package's files that source code depends on, through any chain of imports."""
-    todo, done = module_files(imported(source)), set()
-    while todo:
-        path = todo.pop()
-        done.add(path)
-        package = ".".join(path.parent.relative_to(PACKAGE.parent).parts)
-        todo |= module_files(imported(path.read_text(), package)) - done
-    return done
-
-
 def fingerprint(notebook):
     """Return a hash of all but the code that decides a notebook's outputs."""
     magic = TransformerManager().transform_cell
     code = "\n".join(magic(cell.source) for cell in notebook.cells if cell.cell_type == "code")
-    data = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+    loaded = [f"import {experiments.__name__}.{n}" for n in experiments.names() if f'"{n}"' in code]
+    data = {p for p in source.PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
     data = {p for p in data if "__pycache__" not in p.parts}
-    digest = hashlib.sha256(json.dumps([scale(), versions()]).encode())
-    for path in sorted(closure(code) | data):
-        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    files = source.closure("\n".join([code, *loaded])) | data
+    return source.digest(files, json.dumps([scale(), versions()]))
 
 
 def open_cache():
