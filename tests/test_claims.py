@@ -90,7 +90,7 @@ def test_bad_arguments_are_refused(shown, arguments, message):
 
 def written(tmp_path, text):
     path = tmp_path / "claims.yml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -177,7 +177,7 @@ def test_claims_are_found_in_an_executed_notebook_and_written(tmp_path):
     )
     path = tmp_path / "deep" / "claims.json"
     ledger.write(rows, unmatched, path, scale="smoke")
-    row = json.loads(path.read_text())["claims"][0]
+    row = json.loads(path.read_text(encoding="utf-8"))["claims"][0]
     assert set(row) >= {
         *("name", "value", "reference", "source", "allowed", "verdict", "scale", "seconds"),
         "lecture",

@@ -83,7 +83,7 @@ def sandbox(tmp_path, monkeypatch):
         header = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: x}\n---\n"
         body = "\n\n".join(f"```{{code-cell}} ipython3\n{cell}\n```" for cell in cells)
         path = tmp_path / f"{name}.md"
-        path.write_text(f"{header}\n# Tiny\n\n{body}\n")
+        path.write_text(f"{header}\n# Tiny\n\n{body}\n", encoding="utf-8")
         return path
 
     return write
@@ -160,7 +160,7 @@ def test_an_interrupted_store_is_run_again(sandbox, damage):
     _, record, _ = said(path)
     stored = lectures.open_cache()._get_notebook_path_cache(record.hashkey)
     if damage == "truncated":
-        stored.write_text(stored.read_text()[:100])
+        stored.write_text(stored.read_text(encoding="utf-8")[:100], encoding="utf-8")
     else:
         stored.unlink()
     lines, _, _ = said(path)
@@ -188,7 +188,7 @@ def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):
         "data.json": "{}",
     }
     for name, text in files.items():
-        (package / name).write_text(text)
+        (package / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(source, "PACKAGE", package)
     monkeypatch.setenv("MARKETSAI_SCALE", "lecture")
     cells = [new_markdown_cell("import marketsai_lite.d"), new_code_cell("%pwd\nimport numpy")]
@@ -196,11 +196,11 @@ def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):
     notebook = new_notebook(cells=[*cells, new_code_cell("from marketsai_lite.sub.a import x")])
     marks = [lectures.fingerprint(notebook)]
     for name in sorted(set(files) - {"d.py", "experiments/dqn_parts.py"}):
-        (package / name).write_text(files[name] + "\n# edited")
+        (package / name).write_text(files[name] + "\n# edited", encoding="utf-8")
         marks.append(lectures.fingerprint(notebook))
     assert len(set(marks)) == len(marks)
     for name in ("d.py", "experiments/dqn_parts.py"):  # imported by nothing
-        (package / name).write_text("# edited")
+        (package / name).write_text("# edited", encoding="utf-8")
     assert lectures.fingerprint(notebook) == marks[-1]
     monkeypatch.setenv("MARKETSAI_SCALE", "smoke")
     marks.append(lectures.fingerprint(notebook))

@@ -29,6 +29,7 @@ from nbclient import NotebookClient
 
 from marketsai_lite import experiments
 from marketsai_lite.running import source
+from marketsai_lite.running.output import print_anything
 from marketsai_lite.scale import scale
 from tools import book, ledger
 
@@ -43,7 +44,7 @@ class LectureError(Exception):
 
 def read(path):
     """Return a lecture as a notebook, read as the book's builder reads it (the cache's key)."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     config = MdParserConfig(enable_extensions=book.config()["parse"]["myst_enable_extensions"])
     reader = create_nb_reader(str(path), config, NbParserConfig(), text)
     if reader is None:
@@ -170,6 +171,7 @@ def judge_all(results):
 
 def main():
     """Execute the lectures that are not in the cache, then judge every claim."""
+    print_anything()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="lectures to run (default: all)")
     names = parser.parse_args().names

@@ -21,7 +21,7 @@ def read_bands(path=BANDS):
         If an entry lacks a reference, a source, a reason or the bands of two scales, or if a band
         is not a pair of numbers in order.
     """
-    entries = yaml.safe_load(path.read_text()) or {}
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     for name, entry in entries.items():
         keys = set(entry) if isinstance(entry, dict) else set()
         wanted = {"reference", "source", "why", "smoke", "lecture"}
@@ -107,5 +107,5 @@ def write(rows, unmatched, path, **about):
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     document = {**about, "unmatched": unmatched, "claims": rows}
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(path)

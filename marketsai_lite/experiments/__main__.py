@@ -144,6 +144,7 @@ def others(name: str, cells: Mapping, only: str, folder: Path | None) -> dict[st
 
 def main() -> None:
     """List the experiments, or run one and record what it found."""
+    print_anything()
     parser = argparse.ArgumentParser(description=main.__doc__)
     names = experiments.names()
     parser.add_argument("name", nargs="?", choices=names, help="experiment (default: list them)")
@@ -162,7 +163,6 @@ def main() -> None:
         help="where finished cells are kept, and the record if the package is installed",
     )
     options = parser.parse_args()
-    print_anything()
     if options.name is None:
         for name in names:
             module = experiments.load(name)
