@@ -1,6 +1,8 @@
 """The lectures run, their claims hold, and their cache never serves stale work."""
 
 import os
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -10,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from marketsai_lite.claims import PREFIX
 from marketsai_lite.running import source
 from tools import book, lectures, ledger
+from tools.alone import alone
 from tools.blocks import parse
 
 LECTURES = {path.stem: path for path in book.lectures()}
@@ -166,6 +169,70 @@ def test_an_interrupted_store_is_run_again(sandbox, damage):
     lines, _, _ = said(path)
     assert "running" in lines[0]
     assert "from the cache" in said(path)[0][0]
+
+
+def garbage(path):
+    path.write_bytes(b"not a database at all" * 500)
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [garbage, half, empty])
+def test_a_damaged_cache_is_emptied_and_filled_again(sandbox, damage):
+    path = sandbox("print(6 * 7)")
+    said(path)
+    damage(book.build_dir() / ".jupyter_cache" / "global.db")
+    lines, _, notebook = said(path)
+    assert "is damaged" in lines[0]
+    assert "it is emptied, and the lectures run again" in lines[0]
+    assert "running" in lines[1]
+    assert notebook.cells[1].outputs[0]["text"] == "42\n"
+    assert "from the cache" in said(path)[0][0]
+
+
+ONE_BUILD = """
+import sys
+from pathlib import Path
+from tools import book, lectures
+book.build_dir = lambda: Path(sys.argv[1])
+for _ in range(5):
+    lectures.executed(Path(sys.argv[2]))
+"""
+
+
+def test_of_two_builds_at_once_the_second_waits_for_the_first(sandbox):
+    path = sandbox("import time; time.sleep(3)")
+    words = [sys.executable, "-c", ONE_BUILD, str(book.build_dir()), str(path)]
+    started = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=book.ROOT)
+        for _ in range(3)
+    ]
+    told = [process.communicate(timeout=120)[0].decode() for process in started]
+    assert not any(process.returncode for process in started), told
+    assert sorted(text.count("running at") for text in told) == [0, 0, 1]
+    assert sum("waiting for it" in text for text in told) >= 1
+    assert len(lectures.open_cache().list_cache_records()) == 1
+
+
+def test_a_command_runs_alone_and_returns_its_own_status(sandbox):
+    code = "import sys; from tools import alone, book; from pathlib import Path;"
+    code += "book.build_dir = lambda: Path(sys.argv.pop(1)); alone.main()"
+    build = str(book.build_dir())
+    words = [sys.executable, "-c", code, build, sys.executable, "-c", "print('done'); exit(3)"]
+    with alone():
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=book.ROOT)
+        line = process.stdout.readline().decode()
+        assert line == f"Another build is at work in {build}: waiting for it.\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+    assert process.communicate(timeout=60)[0].decode().split() == ["done"]
+    assert process.returncode == 3
 
 
 def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):

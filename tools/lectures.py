@@ -12,16 +12,18 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.cache.db import NbCacheRecord
+from jupyter_cache.cache.db import DB_NAME, NbCacheRecord
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
@@ -32,6 +34,7 @@ from marketsai_lite.running import source
 from marketsai_lite.running.output import print_anything
 from marketsai_lite.scale import scale
 from tools import book, ledger
+from tools.alone import alone
 
 RUNTIME = "gymnasium ipykernel ipython matplotlib numba numpy pettingzoo quantecon scipy torch tqdm"
 TIMEOUT = 600  # seconds a cell may take
@@ -74,11 +77,29 @@ def fingerprint(notebook):
     return source.digest(files, json.dumps([scale(), versions()]))
 
 
-def open_cache():
-    """Return the cache that the book build of this scale reads."""
+def open_cache(say=print):
+    """Return the cache that the book build of this scale reads; an empty one if it is damaged."""
     path = book.build_dir() / ".jupyter_cache"
+    if fault := damage(path / DB_NAME):
+        say(f"{path} is damaged ({fault}): it is emptied, and the lectures run again.")
+        shutil.rmtree(path)
     path.mkdir(parents=True, exist_ok=True)
     return get_cache(path)
+
+
+def damage(path):
+    """Return what is wrong with the database of a cache, or None."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            database.execute(f"SELECT * FROM {NbCacheRecord.__tablename__}").fetchall()
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            raise
+        said = str(error)
+    return None if said == "ok" else said
 
 
 def cached(cache, notebook):
@@ -141,7 +162,12 @@ def execute(name, notebook, say=print):
 
 def executed(path, say=print):
     """Return the record and executed code cells of a lecture, from the cache if they are there."""
-    cache, notebook = open_cache(), read(path)
+    with alone(say):
+        return _executed(path, say)
+
+
+def _executed(path, say):
+    cache, notebook = open_cache(say), read(path)
     hit = cached(cache, notebook)
     if hit:
         say(f"{path.stem}: from the cache ({hit[0].data['execution_seconds']:.1f} s when it ran)")
@@ -194,13 +220,10 @@ def main():
         rows, _ = ledger.judge(
             [{**c, "lecture": "this run"} for c in claims], ledger.read_bands(), scale()
         )
-        print(*map(ledger.describe, rows), sep="\n")
+        inside = [row for row in rows if row["verdict"] == "inside"]
+        print(*map(ledger.describe, inside), *ledger.report(rows, []), sep="\n")
         return
-    rows, unmatched = judge_all(results)
-    wrong = [row for row in rows if row["verdict"] != "inside"]
-    print(*[*map(ledger.describe, wrong), *unmatched], sep="\n")
-    where = (book.build_dir() / "claims.json").relative_to(book.ROOT)
-    print(f"{len(rows)} claims, {len(wrong)} not inside their band: {where}")
+    print(*ledger.report(*judge_all(results)), sep="\n")
 
 
 if __name__ == "__main__":

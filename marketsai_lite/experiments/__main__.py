@@ -107,7 +107,7 @@ def record(name: str, cells: Mapping, results: Mapping, folder: Path) -> Path:
         },
     }
     path = folder / f"{name}.json"
-    part = path.with_suffix(".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     text = json.dumps(held, ensure_ascii=False, indent=1, default=plain)
     part.write_text(text + "\n", encoding="utf-8")
     part.replace(path)
