@@ -73,6 +73,26 @@ def test_the_lecture_has_three_exercises_each_with_a_hidden_solution(name):
     assert all(b.options.get("class") == "dropdown" for b in solved)
 
 
+EDITED = """
+import sys, matplotlib
+from tools import book, lectures
+matplotlib.use("Agg")
+cells = lectures.read(book.ROOT / "lectures" / "mdp.md").cells
+code = "\\n".join(cell.source for cell in cells if cell.cell_type == "code")
+old = "economy = LogitMonopolist()"
+assert old in code
+exec(code.replace(old, f"economy = LogitMonopolist({sys.argv[1]})"), {})
+"""
+
+
+@pytest.mark.parametrize("change", ["β=0.05", "β=0.9"])
+def test_the_first_lecture_runs_when_a_reader_changes_a_parameter(change):
+    words = [sys.executable, "-W", "error", "-c", EDITED, change]
+    environment = {**os.environ, "MARKETSAI_SCALE": "smoke", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=book.ROOT, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 # The harness itself, on notebooks of a line or two.
 
 
