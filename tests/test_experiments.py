@@ -111,6 +111,7 @@ def test_what_is_recorded_is_read_back_exactly(tmp_path):
         cell: {"x": x, "cpu_seconds": np.array(1.5), "commit": np.array(f"of {cell}")}
         for cell in cells
     }
+    results["a"]["date"], results["b"]["date"] = np.array("2026-01-31"), np.array("2026-02-01")
     results["b"]["processor"] = np.array("one")
     record(name, cells, results, tmp_path)
     held = experiments.recorded(name, tmp_path)
@@ -119,6 +120,7 @@ def test_what_is_recorded_is_read_back_exactly(tmp_path):
     assert held.parameters == {"a": {"seed": 1}, "b": {"seed": 2}}
     assert held.origins == {"a": ("of a", None), "b": ("of b", "one")}
     assert held.provenance["cpu seconds"] == 3.0
+    assert held.provenance["date"] == "2026-02-01"
     assert held.provenance["commit"] == "of a, of b"
     assert held.provenance["processor"] == "one"
 
@@ -158,7 +160,8 @@ class Repository:
             shutil.copy(PACKAGE / name, self.package / name)
         shutil.copy(PACKAGE / "experiments" / "__main__.py", self.package / "experiments")
         self.edit("experiments/tiny.py", TINY)
-        (folder / "pyproject.toml").touch()
+        (folder / "book").mkdir()
+        (folder / "book" / "claims.yml").touch()  # as in a clone, and not where it is installed
         (folder / ".gitignore").write_text("__pycache__\n_build\n", encoding="utf-8")
         self.git("init", "-q")
         self.commit()
@@ -263,7 +266,7 @@ def test_without_git_the_cells_are_kept_and_their_commit_is_unknown(repository):
 
 
 def test_an_installed_package_records_where_it_is_run(repository):
-    (repository.folder / "pyproject.toml").unlink()
+    (repository.folder / "book" / "claims.yml").unlink()
     told = repository.run("tiny")
     path = repository.folder / "_build" / "experiments" / "tiny.json"
     assert f"recorded in {path.relative_to(repository.folder)}" in told

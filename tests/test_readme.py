@@ -1,6 +1,8 @@
 """README.md: its example runs, and it leads to what a reader needs."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -32,3 +34,15 @@ def test_a_reader_finds_how_to_cite_and_where_to_report_a_fault(page):
 def test_the_files_that_the_readme_links_exist():
     for target in re.findall(r"\]\(([^)\s]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).is_file(), target
+
+
+def test_make_clean_removes_what_was_built_and_compiled(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    built = [tmp_path / "_build", tmp_path / "marketsai_lite" / "tabular" / "__pycache__"]
+    for folder in (*built, *(tmp_path / name for name in ("tools", "tests", "benchmarks", "book"))):
+        folder.mkdir(parents=True)
+    (built[1] / "cut.nbi").touch()
+    (tmp_path / "marketsai_lite" / "tabular" / "kept.py").touch()
+    subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
+    assert not any(folder.exists() for folder in built)
+    assert (tmp_path / "marketsai_lite" / "tabular" / "kept.py").exists()

@@ -47,8 +47,8 @@ sys.exit("".join(o["text"] for o in outputs if o.get("name") == "stderr") or Non
 def installed(python):
     """Return the names and versions in an environment."""
     command = [*uv(), "pip", "freeze", "-q", "-p", python]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return {line.split("==")[0].split(" @ ")[0].lower(): line for line in lines}
+    told = subprocess.run(command, check=True, capture_output=True).stdout.decode()
+    return {line.split("==")[0].split(" @ ")[0].lower(): line for line in told.splitlines()}
 
 
 def uv():

@@ -25,14 +25,16 @@ from marketsai_lite.running.sweep import must_be_writable, plain, sweep
 RECORDED = Path(experiments.__file__).parent / "recorded"
 PACKAGES = ("numpy", "numba", "torch")
 ORIGIN = experiments.Origin._fields  # of a cell
+ABOUT = (*ORIGIN, "date")  # what a cell holds beside its result
 
 
 def timed(run, commit, /, **cell):
-    """Run a cell and add the CPU seconds that it took, and by which code and where."""
+    """Run a cell and add the CPU seconds that it took, and when, by which code and where."""
     origin = {"commit": commit, "processor": processor()}
     start = time.process_time()
     result = run(**cell)
-    return {**result, "cpu_seconds": time.process_time() - start, **origin}
+    seconds = time.process_time() - start
+    return {**result, "cpu_seconds": seconds, "date": date.today().isoformat(), **origin}
 
 
 def commit(files: Iterable[Path]) -> str:
@@ -79,13 +81,13 @@ def versions() -> dict[str, str]:
 def provenance(name: str, results: Mapping) -> dict:
     """Return what a reader needs to judge and repeat a run.
 
-    Commits and processors are those of the cells, which may have several.
+    The date is that of the last cell, and commits and processors are those of the cells.
     """
     seconds = sum(float(result["cpu_seconds"]) for result in results.values())
     told = {key: {str(r[key]) for r in results.values() if key in r} for key in ORIGIN}
     return {
         "command": f"python -m marketsai_lite.experiments {name}",
-        "date": date.today().isoformat(),
+        "date": max(str(result["date"]) for result in results.values()),
         **versions(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         **{key: ", ".join(sorted(values)) for key, values in told.items() if values},
@@ -100,7 +102,7 @@ def record(name: str, cells: Mapping, results: Mapping, folder: Path) -> Path:
         "cells": {
             cell: {
                 "parameters": parameters,
-                "result": {k: v.tolist() for k, v in results[cell].items() if k not in ORIGIN},
+                "result": {k: v.tolist() for k, v in results[cell].items() if k not in ABOUT},
                 **{k: str(v) for k, v in results[cell].items() if k in ORIGIN},
             }
             for cell, parameters in cells.items()
@@ -135,11 +137,11 @@ def others(name: str, cells: Mapping, only: str, folder: Path | None) -> dict[st
             f"--only {only!r}: must cover the cells that are not recorded with the parameters "
             f"they have now: {', '.join(new)}"
         )
-    told = {cell: held.origins[cell]._asdict() for cell in taken}
-    return {
-        cell: {**held.results[cell], **{k: v for k, v in told[cell].items() if v is not None}}
-        for cell in taken
-    }
+    found = {}
+    for cell in taken:
+        told = {k: v for k, v in held.origins[cell]._asdict().items() if v is not None}
+        found[cell] = {**held.results[cell], "date": held.provenance["date"], **told}
+    return found
 
 
 def main() -> None:
@@ -176,7 +178,7 @@ def run(options: argparse.Namespace, refuse) -> None:
     """Compute the cells of an experiment that are not finished, and record all of them."""
     name, module = options.name, experiments.load(options.name)
     cells, files = module.cells(), source.closure(f"import {module.__name__}")
-    checkout = (source.PACKAGE.parent / "pyproject.toml").exists()
+    checkout = (source.PACKAGE.parent / "book" / "claims.yml").exists()
     where = RECORDED if checkout else options.folder
     mark = source.digest(files, *versions().values())
     folder = options.folder / name / mark[:12]
