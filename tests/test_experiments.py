@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -38,7 +39,7 @@ def test_a_recorded_experiment_was_run_by_code_that_is_in_the_history(name):
         pytest.skip("the history is not here")
     held = experiments.recorded(name)
     commits = {origin.commit for origin in held.origins.values()}
-    assert sorted(commits) == held.provenance["commit"].split(", ")
+    assert sorted(commits) == held.provenance["commit"].split("; ")
     for commit in commits:
         kind = subprocess.run(["git", "cat-file", "-t", commit], **here).stdout.strip()
         assert kind == "commit", f"{commit} is not in the history"
@@ -99,7 +100,7 @@ def test_the_provenance_of_a_record_joins_those_of_its_cells(name):
     held = experiments.recorded(name)
     assert list(held.origins) == list(held.results)
     told = {origin.processor for origin in held.origins.values()} - {None}
-    assert ", ".join(sorted(told)) == held.provenance.get("processor", "")
+    assert "; ".join(sorted(told)) == held.provenance.get("processor", "")
     if getattr(experiments.load(name), "CHAOTIC", False):
         assert all(origin.processor for origin in held.origins.values())
 
@@ -121,7 +122,7 @@ def test_what_is_recorded_is_read_back_exactly(tmp_path):
     assert held.origins == {"a": ("of a", None), "b": ("of b", "one")}
     assert held.provenance["cpu seconds"] == 3.0
     assert held.provenance["date"] == "2026-02-01"
-    assert held.provenance["commit"] == "of a, of b"
+    assert held.provenance["commit"] == "of a; of b"
     assert held.provenance["processor"] == "one"
 
 
@@ -247,9 +248,10 @@ def test_only_some_cells_are_computed_anew(repository):
         "B, seed 2": (1.0, repository.head),
     }
     held = json.loads(repository.record.read_text(encoding="utf-8"))
-    assert held["provenance"]["commit"] == ", ".join(sorted([first, repository.head]))
+    assert held["provenance"]["commit"] == "; ".join(sorted([first, repository.head]))
     assert held["provenance"]["processor"] == processor()
     assert all(entry["processor"] == processor() for entry in held["cells"].values())
+    assert re.search(r"invalid choice: 'other' \(choose from '?tiny", repository.run("other", rc=2))
     told = repository.run("tiny", "--only", "nobody", rc=2)
     assert "--only 'nobody': must be in the name of a cell, such as 'A, seed 1'" in told
     repository.edit("experiments/tiny.py", changed.replace("(1, 2)", "(1, 3)"))

@@ -90,7 +90,7 @@ def provenance(name: str, results: Mapping) -> dict:
         "date": max(str(result["date"]) for result in results.values()),
         **versions(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
-        **{key: ", ".join(sorted(values)) for key, values in told.items() if values},
+        **{key: "; ".join(sorted(values)) for key, values in told.items() if values},
         "cpu seconds": round(seconds, 1),
     }
 
@@ -147,9 +147,11 @@ def others(name: str, cells: Mapping, only: str, folder: Path | None) -> dict[st
 def main() -> None:
     """List the experiments, or run one and record what it found."""
     print_anything()
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    names = experiments.names()
-    parser.add_argument("name", nargs="?", choices=names, help="experiment (default: list them)")
+    program, names = f"python -m {experiments.__name__}", experiments.names()
+    parser = argparse.ArgumentParser(prog=program, description=main.__doc__)
+    parser.add_argument(
+        "name", nargs="?", choices=names, metavar="NAME", help="experiment (default: list them)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--cluster", action="store_true", help="run on Ray")
     parser.add_argument(
