@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from marketsai_lite.running.source import imported
 from tools.book import ROOT
-from tools.lectures import imported
 
 PACKAGE = ROOT / "marketsai_lite"
 FRAMEWORKS = {"torch", "pettingzoo", "gymnasium", "ray"}
@@ -73,7 +73,7 @@ def _only_docstring(source):
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_imports_only_what_its_room_permits(name):
-    assert not broken(name, (PACKAGE / name).read_text())
+    assert not broken(name, (PACKAGE / name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_frameworks_appear_only_in_their_views():
     allowed = ("views/", "running/", "deep/", "economy/check.py")
     for name in FILES:
         if not name.startswith(allowed):
-            assert not pattern.search((PACKAGE / name).read_text()), name
+            assert not pattern.search((PACKAGE / name).read_text(encoding="utf-8")), name
 
 
 def test_no_file_is_much_longer_than_three_hundred_lines():
-    long = {n: len((PACKAGE / n).read_text().splitlines()) for n in FILES}
+    long = {n: len((PACKAGE / n).read_text(encoding="utf-8").splitlines()) for n in FILES}
     assert not {n: lines for n, lines in long.items() if lines > 350}
