@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economies.growth import Growth
-from marketsai_lite.economy import Box, Exogenous
+from marketsai_lite.economy import Box, Exogenous, own_chains
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +68,3 @@ class Islands:
     def apart(self, x, z, a):
         """The same with the islands as a batch dimension: state, shock and action of each."""
         return x[..., None], z[1], a[..., 0, :, None, None]
-
-
-def own_chains(chain, n):
-    """`n` independent copies of an aggregate chain, as own shocks."""
-    none = np.zeros((1, 1))  # an aggregate shock that nobody feels
-    return Exogenous(none, none + 1, chain.values, chain.transition[None, None], n)

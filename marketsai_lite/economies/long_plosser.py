@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD
-from marketsai_lite.economy import Box, Exogenous, like, namespace
+from marketsai_lite.economy import Box, Exogenous, like, namespace, own_chains
 
 LOW, HIGH = -8.0, 4.0  # bounds of the actions
 
@@ -56,13 +56,12 @@ class LongPlosser:
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
         ε, weight = np.polynomial.hermite_e.hermegauss(self.nodes)
-        P = np.tile(weight / weight.sum(), (1, 1, self.nodes, 1))
-        none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+        shock = Exogenous(self.σ * ε[:, None], np.tile(weight / weight.sum(), (self.nodes, 1)))
         for name, value in (
             ("A", A),
             ("θ", θ),
             ("ω", np.linalg.solve(np.eye(d) - self.β * A.T, θ)),
-            ("exo", Exogenous(none, none + 1, self.σ * ε[:, None], P, d)),
+            ("exo", own_chains(shock, d)),
         ):
             object.__setattr__(self, name, value)
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD, booms_and_slumps, middle_and_half_range
-from marketsai_lite.economies.islands import own_chains
-from marketsai_lite.economy import Box, Exogenous, namespace
+from marketsai_lite.economy import Box, Exogenous, namespace, own_chains
 
 BOUND = 4.0  # of the actions: shares up to 55 times more or less than consumption over d
 

@@ -5,7 +5,7 @@ on NumPy and on PyTorch, and `check` holds an economy to its promises.
 """
 
 from marketsai_lite.economy.arrays import index, like, namespace
-from marketsai_lite.economy.chains import Exogenous, ar1, constant, stationary
+from marketsai_lite.economy.chains import Exogenous, ar1, constant, own_chains, stationary
 from marketsai_lite.economy.check import check_economy, sample_action
 from marketsai_lite.economy.contract import Box, Economy, Grid
 
@@ -20,6 +20,7 @@ __all__ = [
     "index",
     "like",
     "namespace",
+    "own_chains",
     "sample_action",
     "stationary",
 ]

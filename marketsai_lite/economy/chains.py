@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from marketsai_lite.economy.arrays import like, namespace
+from marketsai_lite.require import require
+
+JOINT = 2**14  # joint states that may be listed: their transition matrix fills 2 GiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +75,35 @@ class Exogenous:
         z = like(self.values, i)[i[..., 0]]
         return (z, like(self.own_values, i)[i[..., 1:]]) if self.n else z
 
-    def joint(self):
-        """Every combination of states (m, width), and the transition between them (m, m)."""
-        sizes = (len(self.values), *[len(self.own_values) if self.n else 1] * self.n)
-        i = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), -1)
-        z, z1 = i[:, None, 0], i[:, 0]
+    def successors(self, i):
+        """All states (m, width) that may follow `i` (..., width), and their probabilities (..., m).
+
+        Raises
+        ------
+        ValueError
+            If there are more than 16,384 combinations of states.
+        """
+        nz, ne = len(self.values), len(self.own_values) if self.n else 1
+        most = f"small enough for at most {JOINT:,} joint states: here are {nz} times {ne}^{self.n}"
+        require(n=(self.n, nz * ne**self.n <= JOINT, most))
+        sizes = (nz, *[ne] * self.n)
+        states = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), -1)
+        z, z1 = i[..., :1], states[:, 0]
         P = self.transition[z, z1]
         for k in range(1, self.width):
-            P = P * self.own_transition[z, z1, i[:, None, k], i[:, k]]
-        return i, P
+            P = P * self.own_transition[z, z1, i[..., k, None], states[:, k]]
+        return states, P
+
+    def joint(self):
+        """Every combination of states (m, width), and the transition between them (m, m).
+
+        Raises
+        ------
+        ValueError
+            If there are more than 16,384 combinations.
+        """
+        states, _ = self.successors(np.zeros(self.width, dtype=int))
+        return states, self.successors(states)[1]
 
     def initial(self, u):
         """Draw `i` (..., width) from the stationary distribution with uniforms `u` (..., width)."""
@@ -105,24 +128,31 @@ class Exogenous:
     @cached_property
     def _initial(self):
         """Cumulative stationary distributions: of z (nz,), and of e given z (nz, ne)."""
-        first = np.cumsum(stationary(self.transition))
+        first = _cumulative(stationary(self.transition))
         if not self.n:
             return first, None
         nz, ne = len(self.values), len(self.own_values)
         joint = self.transition[:, None, :, None] * self.own_transition.transpose(0, 2, 1, 3)
         given_z = stationary(joint.reshape(nz * ne, nz * ne)).reshape(nz, ne)
-        return first, np.cumsum(given_z / given_z.sum(1, keepdims=True), 1)
+        given_z[given_z.sum(1) == 0] = 1.0  # a state of z that is left for ever is never drawn
+        return first, _cumulative(given_z / given_z.sum(1, keepdims=True))
 
     @cached_property
     def _next(self):
         """Cumulative transitions of z and of e."""
-        own = np.cumsum(self.own_transition, 3) if self.n else None
-        return np.cumsum(self.transition, 1), own
+        own = _cumulative(self.own_transition) if self.n else None
+        return _cumulative(self.transition), own
 
 
 def constant(*values):
     """No uncertainty: a chain that stays at `values`."""
     return Exogenous(np.array([values], dtype=float), np.ones((1, 1)))
+
+
+def own_chains(chain, n):
+    """`n` independent copies of an aggregate chain, as own shocks."""
+    none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+    return Exogenous(none, none + 1, chain.values, chain.transition[None, None], n)
 
 
 def ar1(n, ρ, σ):
@@ -138,10 +168,48 @@ def ar1(n, ρ, σ):
 
 
 def stationary(P):
-    """Stationary distribution of the chain `P`; the uniform mixture where there are several."""
-    P = np.asarray(P, dtype=float)
-    π = np.linalg.lstsq((np.eye(len(P)) - P + 1.0).T, np.ones(len(P)), rcond=None)[0]
-    return np.maximum(π, 0.0) / np.maximum(π, 0.0).sum()
+    """Distribution in which the chain `P` stands in the long run if it may start anywhere.
+
+    Each state is an equally likely start. Where one class of states is closed this is the chain's
+    only stationary distribution; where several are, it weighs each of theirs by the share of starts
+    from which the chain ends there. With periods it is the share of time spent in each state.
+
+    Parameters
+    ----------
+    P : (n, n)
+        Row-stochastic matrix.
+
+    Returns
+    -------
+    (n,)
+        Each entry is right to a few units in its last digit, however small it is: nothing is ever
+        subtracted (Grassmann, Taksar and Heyman, 1985, Operations Research 33).
+
+    Raises
+    ------
+    ValueError
+        If `P` is not square or a row is not a probability distribution.
+    """
+    P = _finite("P", P, ndim=2)
+    P = _stochastic("P", P, (len(P), len(P)))
+    n = len(P)
+    A, start = P.copy(), np.full(n, 1 / n)
+    visits, ends = np.zeros((n, n)), np.zeros(n, dtype=bool)
+    for k in reversed(range(n)):  # take out state k: who moves to it, moves on to those left
+        A[k, k] = 0.0
+        out = A[k].sum()
+        if out == 0:  # nothing is left of its class but k, where the chain ends
+            ends[k] = True
+            continue
+        visits[:, k] = A[:, k] / out  # to k, for each visit to a state that is left
+        onward = A[k] / out
+        start += start[k] * onward
+        A[:k] += np.outer(A[:k, k], onward)
+        A[k], A[:, k], start[k] = 0.0, 0.0, 0.0
+    π = np.diag(ends.astype(float))[:, ends]  # one column for each class
+    for k in np.flatnonzero(~ends).tolist():
+        π[k] = visits[:, k] @ π
+    return π / π.sum(0) @ start[ends]
 
 
 def _finite(name, value, ndim):
@@ -158,6 +226,15 @@ def _stochastic(name, value, shape):
     if (value < 0).any() or np.abs(value.sum(-1) - 1).max() > 1e-10:
         raise ValueError(f"{name}={value!r}: rows must be non-negative and sum to one")
     return value
+
+
+def _cumulative(p):
+    """Distribution functions (..., m) of `p`, infinite from the last state with p > 0 on.
+
+    So the mass that rounding leaves over is this state's, and never of one with probability zero.
+    """
+    last = p.shape[-1] - 1 - np.argmax(np.flip(p, -1) > 0, -1)
+    return np.where(np.arange(p.shape[-1]) < last[..., None], np.cumsum(p, -1), np.inf)
 
 
 def _invert(cdf, u):
