@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from marketsai_lite.economies.logit import logit_demand
 from marketsai_lite.economy import Exogenous, Grid, constant, index, like, namespace
 
 
@@ -88,7 +89,7 @@ class LogitMonopolist:
 
     def demand(self, p, a0):
         """Probability of a sale at price `p` when the outside good is worth `a0`."""
-        return 1.0 / (1.0 + namespace(p).exp((a0 - self.a + p) / self.μ))
+        return logit_demand(p, self.a, a0, self.μ)
 
 
 def static_monopolist(a0=0.0, **parameters):
