@@ -65,12 +65,12 @@ def test_the_loss_of_a_negative_value_is_positive():
 @pytest.mark.parametrize(
     ("v_star", "weights", "message"),
     [
-        (np.ones(3), None, r"v_star has shape \(3,\); permitted: \(8,\)"),
-        (np.zeros(8), None, "v_star averages 0.0; permitted: finite and not 0"),
-        (np.full(8, np.nan), None, "v_star averages nan"),
-        (np.ones(8), np.ones(7), r"weights has shape \(7,\)"),
-        (np.ones(8), -np.ones(8), "weights have a negative or no positive entry"),
-        (np.ones(8), np.zeros(8), "weights have a negative or no positive entry"),
+        (np.ones(3), None, r"v_star.shape=\(3,\): must be \(8,\)"),
+        (np.zeros(8), None, "other than 0 on average: it is 0.0"),
+        (np.full(8, np.nan), None, "other than 0 on average: it is nan"),
+        (np.ones(8), np.ones(7), r"weights.shape=\(7,\)"),
+        (np.ones(8), -np.ones(8), "must be non-negative, with a positive, finite sum"),
+        (np.ones(8), np.zeros(8), "must be non-negative, with a positive, finite sum"),
     ],
 )
 def test_a_wrong_argument_is_named(v_star, weights, message):

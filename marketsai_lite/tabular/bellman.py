@@ -122,7 +122,5 @@ def policy_bellman(v: ArrayLike, σ: ArrayLike, mdp: MDP) -> np.ndarray:
 def _masked(q: ArrayLike, mdp: MDP) -> np.ndarray:
     q = np.asarray(q, dtype=np.float64)
     if q.shape[-2:] != mdp.r.shape:
-        raise ValueError(
-            f"q has shape {q.shape}; permitted: (..., {mdp.n_states}, {mdp.n_actions})"
-        )
+        raise ValueError(f"q.shape={q.shape}: must be (..., {mdp.n_states}, {mdp.n_actions})")
     return q if mdp.feasible is None else np.where(mdp.feasible, q, -np.inf)

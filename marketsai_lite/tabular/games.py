@@ -139,7 +139,7 @@ def best_response(game, policies, agent):
     mdp = induced(game, policies, agent)
     best = policy_iteration(mdp)
     own = policy_value(_mixed(game, policies)[agent], mdp)
-    return BestResponse(best.σ, best.v, best.v - own)
+    return BestResponse(best.σ, best.v, np.maximum(best.v - own, 0.0))
 
 
 def exploitability(game, policies):
