@@ -373,7 +373,7 @@ PD = np.array([[[3.0, 0.0], [5.0, 1.0]], [[3.0, 5.0], [0.0, 1.0]]])
         (dict(α=[0.1, 0.2]), "α="),
         (dict(decay=math.inf), "decay=inf"),
         (dict(payoffs=np.full((2, 2, 2), 1e308)), "payoffs="),
-        (dict(payoffs=1e307 * PD, β=0.99), r"so small that payoffs / \(1 - β\)"),
+        (dict(payoffs=1e307 * PD, β=0.99), r"so small that payoffs / \(1 - β\) is at most 1e300"),
         (dict(payoffs="PD"), "payoffs='PD': must be an array"),
         (dict(α=0.0), "α=0.0"),
         (dict(α=1.5), "α=1.5"),

@@ -51,7 +51,8 @@ class LongPlosser:
              f"{d} positive numbers"),
             ("β", 0 < self.β < 1, "in (0, 1)"),
             ("σ", 0 <= self.σ < np.inf, "non-negative"),
-            ("nodes", self.nodes >= 2, "at least 2"),
+            ("nodes", isinstance(self.nodes, int | np.integer) and self.nodes >= 2,
+             "an integer >= 2"),
         ):  # fmt: skip
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")

@@ -51,6 +51,8 @@ class Exogenous:
         nz = len(values)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "transition", _stochastic("transition", self.transition, (nz, nz)))
+        whole = isinstance(self.n, int | np.integer) and self.n >= 0
+        require(n=(self.n, whole, "an integer >= 0"))
         if (self.own_values is None) != (self.n == 0) or (self.own_transition is None) != (
             self.n == 0
         ):

@@ -69,7 +69,8 @@ def stop_or_follow(q: ArrayLike, J: ArrayLike, ν: ArrayLike, mdp: MDP) -> np.nd
     ----------
     Bertsekas and Yu (2012), section 2.
     """
-    q, J, ν = vector("q", q, mdp.r.shape), vector("J", J, (mdp.n_states,)), policy(ν, mdp)
+    q, ν = vector("q", q, mdp.r.shape, masked=True), policy(ν, mdp)
+    J = vector("J", J, (mdp.n_states,))
     require(**{"ν.shape": (ν.shape, ν.ndim == 1, (mdp.n_states,))})
     v = np.maximum(J, q[np.arange(mdp.n_states), ν])
     return action_values(expected(v, mdp), mdp)

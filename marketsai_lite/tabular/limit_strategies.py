@@ -158,7 +158,7 @@ def impulse_response(
         If a state, the agent, the deviation or the number of periods is none.
     """
     policy, payoffs = _checked(policy, payoffs, agent=agent)
-    n, m = payoffs.shape[:2]
+    agent, (n, m) = int(agent), payoffs.shape[:2]
     S, M = policy.shape[1], m**n
     s = np.asarray(cycle)
     states = s.ndim == 1 and s.size > 0 and np.issubdtype(s.dtype, np.integer)
@@ -232,11 +232,11 @@ def best_response(
     """
     policy, payoffs = _checked(policy, payoffs, β, agent)
     β = float(β)
-    reward, follow = _options(policy, payoffs, agent)
+    reward, follow = _options(policy, payoffs, int(agent))
     middle = reward.max() / 2 + reward.min() / 2
     reward = reward - middle  # so that rounding is relative to what is compared
     states = np.arange(len(reward))
-    action = policy[agent]
+    action = policy[int(agent)]
     slack = 2e-14 * reward.max() / (1 - β)
     while True:
         value = _discounted(reward[states, action], follow[states, action], β)
@@ -313,19 +313,19 @@ def _profile(policy: np.ndarray, m: int) -> np.ndarray:
     """Check also that S is the number of states for some memory."""
     policy = _actions(policy, m)
     n, S = policy.shape
-    power = f"the number of actions: the S={S} states of the policy must be a power of m^n={m}^{n}"
-    require(m=(m, _is_power(S, m**n), power))
+    power = f"(n, S), with S a power of m^n = {m}^{n}"
+    require(**{"policy.shape": (policy.shape, _is_power(S, m**n), power)})
     return policy
 
 
 def _checked(policy, payoffs, β=0.0, agent=0) -> tuple[np.ndarray, np.ndarray]:
     """Check a profile, the payoffs, and what else is given; return the first two as arrays."""
-    (payoffs,), _ = stage_games(payoffs)
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    (payoffs,), _ = stage_games(payoffs, β=β)
     policy = _profile(policy, payoffs.shape[1])
     n = len(payoffs)
     require(
         policy=(policy, len(policy) == n, f"of {n} agents, as the payoffs"),
-        β=(β, 0 <= number(β) < 1, "in [0, 1)"),
         agent=(agent, whole(agent, 0, n - 1), f"one of the agents 0 to {n - 1}"),
     )
     return policy, payoffs

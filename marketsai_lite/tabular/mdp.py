@@ -56,6 +56,10 @@ class MDP:
         r, feasible = _rewards(self.r, self.feasible)
         rows = f"a multiple of the {len(P)} exogenous states of P"
         require(**{"rows of r": (len(r), len(r) % len(P) == 0, rows)})
+        with np.errstate(over="ignore"):
+            bound = max(0.0, float(r.max())), float(r.min(where=r > -np.inf, initial=0.0))
+            most = max(bound[0], -bound[1]) / (1 - β)
+        require(r=(r, most <= 1e300, "so small that r / (1 - β) is at most 1e300"))
         index = _index(self.index, r.shape, len(r) // len(P), feasible)
         weight = _weight(self.weight, index.shape, feasible)
         for name, value in zip(
@@ -156,13 +160,18 @@ def _real(name: str, x, ndim: int) -> np.ndarray:
     return array
 
 
-def vector(name: str, x, shape: tuple[int, ...]) -> np.ndarray:
-    """Return x as a float64 array of the given shape, or raise ValueError naming it."""
+def vector(name: str, x, shape: tuple[int, ...], *, masked: bool = False) -> np.ndarray:
+    """Return x as a finite float64 array of the given shape, or raise a ValueError that names it.
+
+    If masked, entries may be -inf, as where a choice is not feasible.
+    """
     try:
         array = _array(x, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: must be an array of real numbers: {error}") from error
     require(**{f"{name}.shape": (array.shape, array.shape == shape, shape)})
+    right = array.max() < np.inf and (masked or array.min() > -np.inf)  # NaN fails too
+    require(**{name: (array, right, "finite")})
     return array
 
 

@@ -182,7 +182,6 @@ def _stops(record, n_updates):
 
 def _start(q0, mdp):
     q0 = vector("q0", np.broadcast_to(q0, mdp.r.shape) if np.ndim(q0) == 0 else q0, mdp.r.shape)
-    require(q0=(q0, np.isfinite(q0).all(), "finite"))
     return q0 if mdp.feasible is None else np.where(mdp.feasible, q0, -np.inf)
 
 

@@ -181,7 +181,7 @@ def initial_q(payoffs: np.ndarray, β: float) -> np.ndarray:
         If `payoffs` has another shape or an entry that is not finite, or β is out of range.
     """
     require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
-    (π,), _ = stage_games(payoffs)
+    (π,), _ = stage_games(payoffs, β=β)
     n = len(π)
     means = [π[i].mean(axis=tuple(j for j in range(n) if j != i)) / (1 - β) for i in range(n)]
     return np.array(means)[:, None, :]
@@ -196,12 +196,12 @@ def checked(
     -------
     payoffs (Z, n, m, ..., m), their weights (Z,), and the initial tables (n, S, m)
     """
-    π, weights = stage_games(payoffs, demand)
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    π, weights = stage_games(payoffs, demand, β)
     n, m = π.shape[1:3]
     steps, rates = _rates(α, sessions), _rates(decay, sessions)
     require(
         α=(α, ((steps > 0) & (steps <= 1)).all(), "in (0, 1]"),
-        β=(β, 0 <= number(β) < 1, "in [0, 1)"),
         decay=(decay, ((rates >= 0) & np.isfinite(rates)).all(), "in [0, inf)"),
         memory=(memory, whole(memory, 0, 2), "0, 1 or 2"),
         window=(window, whole(window, 1), "an integer >= 1"),
@@ -210,9 +210,6 @@ def checked(
     cells = n * m ** (n * int(memory) + 1)
     few = f"small enough for tables of up to {MAX_CELLS} entries: n m^(n memory + 1) is {cells}"
     require(memory=(memory, cells <= MAX_CELLS, few))
-    with np.errstate(over="ignore"):
-        bound = float(np.abs(π).max() / (1 - β))
-    require(payoffs=(π, bound < np.inf, "so small that payoffs / (1 - β) is finite"))
     start = initial_q(np.tensordot(weights, π, 1), β) if q0 is None else array("q0", q0)
     require(q0=(q0, np.isfinite(start).all(), "finite numbers"))
     S = m ** (n * int(memory))
@@ -244,7 +241,7 @@ def warn(converged: np.ndarray, max_periods: int) -> None:
 
 
 def stage_games(
-    payoffs: np.ndarray, demand: Sequence[float] | None = None
+    payoffs: np.ndarray, demand: Sequence[float] | None = None, β: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check payoffs; return them as (Z, n, m, ..., m), and the Z probabilities."""
     π = array("payoffs", payoffs)
@@ -261,4 +258,7 @@ def stage_games(
         payoffs=(payoffs, np.isfinite(π).all(), "finite numbers"),
         demand=(demand, odds, f"{len(π)} probabilities that sum to one"),
     )
+    with np.errstate(over="ignore"):
+        most = float(np.abs(π).max() / (1 - float(β)))
+    require(payoffs=(payoffs, most <= 1e300, "so small that payoffs / (1 - β) is at most 1e300"))
     return π, weights

@@ -83,20 +83,17 @@ def learn_sequential(
     RuntimeWarning
         If a session reaches `max_periods` before it converges.
     """
-    (π,), _ = stage_games(payoffs)
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    (π,), _ = stage_games(payoffs, β=β)
     require(**{"payoffs.shape": (π.shape, len(π) == 2, "(2, m, m)")})
     require(
         α=(α, 0 < number(α) <= 1, "in (0, 1]"),
-        β=(β, 0 <= number(β) < 1, "in [0, 1)"),
         decay=(decay, 0 <= number(decay) < math.inf, "in [0, inf)"),
         q0=(q0, math.isfinite(number(q0)), "a finite number"),
         window=(window, whole(window, 1), "an integer >= 1"),
         max_periods=(max_periods, whole(max_periods, 1), "an integer >= 1"),
         threads=(threads, threads is None or whole(threads, 1), "an integer >= 1, or None"),
     )
-    with np.errstate(over="ignore"):
-        bound = float(np.abs(π).max() / (1 - β))
-    require(payoffs=(payoffs, bound < np.inf, "so small that payoffs / (1 - β) is finite"))
     own = np.stack([π[0], π[1].T])  # [i, own action, the other's]
     rng = states(seeds)
     rates = float(α), math.exp(-float(decay)), float(β), float(q0)

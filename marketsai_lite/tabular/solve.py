@@ -189,9 +189,7 @@ def _follow(v, σ, m, mdp):
 
 
 def _start(v0, mdp):
-    v = vector("v0", v0, (mdp.n_states,))
-    require(v0=(v, np.isfinite(v).all(), "finite"))
-    return v
+    return vector("v0", v0, (mdp.n_states,))
 
 
 def _check_limits(tol, max_iter):
