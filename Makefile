@@ -79,5 +79,6 @@ lock: .venv/.done # PyTorch brings the GPU libraries that fit it, so they are no
 	  --extra test --no-header --no-annotate | sed -E '/^(cuda|nvidia|triton)/d; s/\+cpu$$//' >> .lock.part
 	mv .lock.part requirements.lock
 
-clean:
+clean: # also compiled code, which is found wanting if a build of it was interrupted
 	rm -rf _build
+	find marketsai_lite benchmarks tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -517,7 +517,7 @@ def closed(d):
 
 def capital(d):
     k = np.cumsum(d.g.random(d.one(1, 5))) * d.one(1e-6, 1.0, 1e6)
-    return dict(economy=growth(d), k=d.damaged(d.rarely(k, -k, k[::-1], [0.0])))
+    return dict(economy=growth(d), k=d.damaged(d.rarely(k, -k, k[::-1], 0 * k)))
 
 
 def many(d):

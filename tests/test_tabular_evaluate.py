@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketsai_lite.tabular.bellman import policy_bellman
-from marketsai_lite.tabular.evaluate import policy_value, transition, value_loss
-from marketsai_lite.tabular.mdp import from_dense
+from marketsai_lite.tabular.evaluate import policy_value, relative_value, transition, value_loss
+from marketsai_lite.tabular.mdp import MDP, from_dense
 from marketsai_lite.tabular.solve import policy_iteration
 from tests.tabular_problems import dense, mdps, random_mdp
 
@@ -77,3 +77,23 @@ def test_a_wrong_argument_is_named(v_star, weights, message):
     mdp = random_mdp(np.random.default_rng(0), 4, 2, 3, 2)
     with pytest.raises(ValueError, match=message):
         value_loss(mdp.r.argmin(axis=1), mdp, v_star, weights)
+
+
+def test_a_discount_factor_that_is_1_to_rounding_is_named():
+    """Two states that are never left; the second's row sums to one to rounding only."""
+    β = float(np.nextafter(1, 0))
+    P = np.diag([1.0, np.nextafter(1, 2)])[:, None]
+    mdp = from_dense(np.ones((2, 1)), P, β)
+    with pytest.raises(ValueError, match=r"^β=0\.9999999999999999: must be so far below 1"):
+        policy_value(np.zeros(2, int), mdp)
+
+
+@pytest.mark.parametrize("β", [0.5, 0.999, 1 - 1e-9, 1 - 1e-12])
+def test_differences_of_values_keep_their_digits(β):
+    """Two states that take turns: v(0) - v(1) = (r(0) - r(1)) / (1 + β), whatever the level."""
+    index = np.array([1, 0])[:, None, None]
+    mdp = MDP([[1e6 + 0.25], [1e6]], index, None, np.ones((1, 1)), β)
+    level, h = relative_value(np.zeros(2, int), mdp)
+    assert h[0] == 0
+    np.testing.assert_allclose(-h[1], 0.25 / (1 + β), rtol=1e-9)
+    assert level == pytest.approx(1e6 + 0.25 + β * h[1], rel=1e-14)

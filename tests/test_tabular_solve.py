@@ -1,6 +1,9 @@
 import itertools
+import subprocess
+import sys
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.q_learning import brock_mirman
 from benchmarks.solvers import discrete_dp, growth_sized, renumbered, stochastic
-from marketsai_lite.tabular import kernels
+from marketsai_lite.tabular import compiled, kernels
 from marketsai_lite.tabular.bellman import action_values, bellman, expected, greedy
 from marketsai_lite.tabular.enhanced_policy_iteration import enhanced_policy_iteration
 from marketsai_lite.tabular.evaluate import policy_value
@@ -344,3 +347,27 @@ def test_what_is_right_to_rounding_has_converged(size, tol):
             scale = np.abs(right.v).max()
             within = max(2e-7 * scale if tol is None else tol, 1e-12 * scale)
             np.testing.assert_allclose(v, right.v, rtol=0, atol=within)
+
+
+def test_nothing_needs_to_be_written():
+    """Without a place for Numba's cache its own `njit(cache=True)` ends the import."""
+    code = """
+import numba.core.caching
+numba.core.caching.CacheImpl._locator_classes = []
+import numpy as np
+from marketsai_lite.tabular import MDP, value_iteration
+from marketsai_lite.tabular import repeated_games, row_scan, sequential_games
+index = np.zeros((1, 1, 1), int)
+print(value_iteration(MDP([[1.0]], index, None, [[1.0]], 0.5), tol=1e-9).v.round(6))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[2.]\n", done.stderr
+
+
+def test_other_errors_of_the_compiler_are_passed_on(monkeypatch):
+    def broken(**options):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        compiled.njit(cache=True)(abs)

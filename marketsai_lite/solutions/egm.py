@@ -23,6 +23,8 @@ from marketsai_lite.require import require
 from marketsai_lite.solutions.chains import locate
 from marketsai_lite.tabular.arguments import number, whole
 
+ORDINARY = "one whose consumption, to the power -γ, floating-point numbers can hold"
+
 
 class EGM(NamedTuple):
     """Consumption at points of cash on hand, and the value at points of log capital."""
@@ -117,13 +119,13 @@ def solve(economy, *, n=6_600, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
         new = np.stack([_line(*row) for row in zip(cash, m, c, strict=True)])
         residual, iterations = float(np.abs(new / c1 - 1).max()), iterations + 1
         c1 = new
-        ordinary = "one whose consumption, to the power -γ, floating-point numbers can hold"
-        require(economy=(economy, np.isfinite(residual), ordinary))
+        require(economy=(economy, np.isfinite(residual), ORDINARY))
     if not residual <= tol:
         warnings.warn(f"EGM stopped after {iterations} iterations at {residual:.1e}", stacklevel=2)
     left = "so high, and `max_iter` so large, that consumption leaves something of all cash on hand"
     require(high=(high, (c1 < cash).all(), left))
     dv = (c1**-γ * gross * k).T
+    require(economy=(economy, np.isfinite(dv).all(), ORDINARY))
     v = _policy_value(economy, x, c1.T, np.log(cash - c1).T, dv)
     return EGM(economy, m, c, x, v, dv, iterations, residual, residual <= tol)
 

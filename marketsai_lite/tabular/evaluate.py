@@ -42,6 +42,11 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
     Returns
     -------
     float, and ndarray of shape (S,)
+
+    Raises
+    ------
+    ValueError
+        If β is so near 1 that floating-point numbers cannot tell the values.
     """
     σ = policy(σ, mdp)
     if σ.ndim == 1:
@@ -54,7 +59,11 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
     data = np.append(np.ones(S), A.data[after:])
     rows = np.append(np.arange(S), A.indices[after:]).astype(np.int32)
     start = np.append(0, A.indptr[1:] - after + S).astype(np.int32)
-    x = splu(sparse.csc_array((data, rows, start), shape=(S, S))).solve(r)
+    try:
+        x = splu(sparse.csc_array((data, rows, start), shape=(S, S))).solve(r)
+    except RuntimeError:  # where more than one class of states is closed
+        x = np.full(S, np.nan)
+    require(β=(mdp.β, np.isfinite(x).all(), "so far below 1 that 1 - β is no rounding error"))
     level, x[0] = float(x[0]), 0.0
     return level, x
 

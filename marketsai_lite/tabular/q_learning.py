@@ -17,11 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from marketsai_lite.require import require
 from marketsai_lite.tabular.arguments import array, whole
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.mdp import MDP, vector
 from marketsai_lite.tabular.rng import states, xoshiro256pp
 from marketsai_lite.tabular.schedules import (

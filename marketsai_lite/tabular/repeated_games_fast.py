@@ -14,8 +14,8 @@ same way as `repeated_games_general.session`, so that both return the same bits.
 
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
-from numba import njit
 
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.rng import xoshiro256pp
 from marketsai_lite.tabular.row_scan import LANES, row_max, row_max_but
 

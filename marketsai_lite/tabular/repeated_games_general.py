@@ -6,8 +6,8 @@ period needs of a state lies together, and is asked for as soon as the state is 
 """
 
 import numpy as np
-from numba import njit
 
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.rng import xoshiro256pp
 from marketsai_lite.tabular.row_scan import prefetch, scan
 

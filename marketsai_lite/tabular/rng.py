@@ -16,9 +16,9 @@ import operator
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
 from marketsai_lite.require import require
+from marketsai_lite.tabular.compiled import njit
 
 _17, _19, _23, _41, _45 = (np.uint64(k) for k in (17, 19, 23, 41, 45))
 

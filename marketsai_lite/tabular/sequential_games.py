@@ -23,10 +23,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from marketsai_lite.require import require
 from marketsai_lite.tabular.arguments import number, whole
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.repeated_games import stage_games, warn
 from marketsai_lite.tabular.rng import states, xoshiro256pp
 
