@@ -107,7 +107,7 @@ def enhanced_policy_iteration(
     _check_limits(tol, max_iter)
     q = _start(q0, mdp)
     tol = default_tolerance(mdp) if tol is None else float(tol)
-    iterations = sweeps = 0
+    limit, last, iterations, sweeps = (1 - mdp.β) * tol, np.inf, 0, 0
     while iterations < max_iter:
         iterations += 1
         J, ν = maximum(q, mdp), greedy(q, mdp)
@@ -116,8 +116,9 @@ def enhanced_policy_iteration(
         change = np.subtract(Fq, q, out=np.zeros_like(q), where=np.isfinite(Fq))
         residual = mdp.β * float(np.abs(change).max())
         q = Fq
-        size = float(np.abs(maximum(q, mdp)).max())
-        limit = max((1 - mdp.β) * tol, ROUNDING * size)  # beyond rounding no iteration gets
+        if residual >= last:  # no progress: is it rounding?
+            limit = max(limit, ROUNDING * float(np.abs(maximum(q, mdp)).max()))
+        last = residual
         if residual <= limit:
             break
         for _ in range(int(m) - 1):

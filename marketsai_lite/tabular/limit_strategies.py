@@ -49,15 +49,13 @@ def joint_actions(policy: np.ndarray, m: int) -> np.ndarray:
     -------
     int64 ndarray, shape (S,)
     """
-    policy = _actions(policy, m)
-    n = len(policy)
-    return m ** np.arange(n - 1, -1, -1) @ policy
+    return _joint(_actions(policy, m), m)
 
 
 def next_state(state: np.ndarray | int, joint: np.ndarray | int, S: int, M: int) -> np.ndarray:
     """State that follows when `joint`, one of M joint actions, is played in `state`, one of S."""
     require(S=(S, whole(S, 1) and whole(M, 1) and _is_power(S, M), f"a power of M={M!r}"))
-    return np.asarray(joint * (S // M) + state // M)
+    return np.asarray(_next(state, joint, S, M))
 
 
 def limit_cycle(policy: np.ndarray, state: int, m: int) -> np.ndarray:
@@ -82,7 +80,7 @@ def limit_cycle(policy: np.ndarray, state: int, m: int) -> np.ndarray:
     policy = _profile(policy, m)
     n, S = policy.shape
     require(state=(state, whole(state, 0, S - 1), f"one of the states 0 to {S - 1}"))
-    follow = next_state(np.arange(S), joint_actions(policy, m), S, m**n)
+    follow = _next(np.arange(S), _joint(policy, m), S, m**n)
     state = int(state)
     path: dict[int, int] = {}
     while state not in path:
@@ -96,7 +94,7 @@ def cycle_payoffs(policy: np.ndarray, state: int, payoffs: np.ndarray) -> np.nda
     policy, payoffs = _checked(policy, payoffs)
     n, m = payoffs.shape[:2]
     cycle = limit_cycle(policy, state, m)
-    return payoffs.reshape(n, -1)[:, joint_actions(policy[:, cycle], m)].mean(axis=1)
+    return payoffs.reshape(n, -1)[:, _joint(policy[:, cycle], m)].mean(axis=1)
 
 
 def profit_gain(profits: np.ndarray, nash: np.ndarray, monopoly: np.ndarray) -> np.ndarray:
@@ -167,7 +165,7 @@ def impulse_response(
         deviation=(deviation, deviation is None or whole(deviation, 0, m - 1), f"in 0..{m - 1}"),
         periods=(periods, whole(periods, 1, 10**9), "an integer >= 1"),
     )
-    joint, stride = joint_actions(policy, m), m ** (n - 1 - agent)
+    joint, stride = _joint(policy, m), m ** (n - 1 - agent)
     if deviation is None:
         reward, _ = _options(policy, payoffs, agent)
         action = reward[s].argmax(axis=1)
@@ -177,7 +175,7 @@ def impulse_response(
     path = []
     for _ in range(int(periods)):
         path.append(played)
-        s = next_state(s, played, S, M)
+        s = _next(s, played, S, M)
         played = joint[s]
     joints = np.stack(path, axis=1)
     actions = np.stack(np.unravel_index(joints, (m,) * n), axis=-1)
@@ -186,23 +184,13 @@ def impulse_response(
 
 def values(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndarray:
     """Discounted payoffs Σ β^t π_i of the profile from each state, shape (n, S)."""
-    policy, payoffs = _checked(policy, payoffs, β)
-    n, m = payoffs.shape[:2]
-    S = policy.shape[1]
-    joint = joint_actions(policy, m)
-    follow = next_state(np.arange(S), joint, S, m**n)
-    return _discounted(payoffs.reshape(n, -1)[:, joint], follow, β)
+    return _values(*_checked(policy, payoffs, β), float(β))
 
 
 def action_values(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndarray:
     """Value of each action of each agent that then returns to its own strategy, shape (n, S, m)."""
     policy, payoffs = _checked(policy, payoffs, β)
-    V = values(policy, payoffs, β)
-    out = []
-    for i in range(len(policy)):
-        reward, follow = _options(policy, payoffs, i)
-        out.append(reward + float(β) * V[i, follow])
-    return np.array(out)
+    return _action_values(policy, payoffs, float(β), _values(policy, payoffs, float(β)))
 
 
 def best_response(
@@ -231,12 +219,15 @@ def best_response(
         If an argument is none of these.
     """
     policy, payoffs = _checked(policy, payoffs, β, agent)
-    β = float(β)
-    reward, follow = _options(policy, payoffs, int(agent))
+    return _best_response(policy, payoffs, float(β), int(agent))
+
+
+def _best_response(policy, payoffs, β, agent):
+    reward, follow = _options(policy, payoffs, agent)
     middle = reward.max() / 2 + reward.min() / 2
     reward = reward - middle  # so that rounding is relative to what is compared
     states = np.arange(len(reward))
-    action = policy[int(agent)]
+    action = policy[agent]
     slack = 2e-14 * reward.max() / (1 - β)
     while True:
         value = _discounted(reward[states, action], follow[states, action], β)
@@ -252,8 +243,9 @@ def deviation_gap(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndar
 
     (max_a Q - V)/|max_a Q| with Q from `action_values`; 0 where no single deviation pays.
     """
-    best = action_values(policy, payoffs, β).max(axis=2)
-    return _share(best, values(policy, payoffs, β))
+    policy, payoffs = _checked(policy, payoffs, β)
+    V = _values(policy, payoffs, float(β))
+    return _share(_action_values(policy, payoffs, float(β), V).max(axis=2), V)
 
 
 def equilibrium_gap(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndarray:
@@ -263,8 +255,8 @@ def equilibrium_gap(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.nd
     Nash equilibrium from a state if the gap is 0 there.
     """
     policy, payoffs = _checked(policy, payoffs, β)
-    best = np.array([best_response(policy, payoffs, β, i)[0] for i in range(len(policy))])
-    return _share(best, values(policy, payoffs, β))
+    best = [_best_response(policy, payoffs, float(β), i)[0] for i in range(len(policy))]
+    return _share(np.array(best), _values(policy, payoffs, float(β)))
 
 
 def _share(best: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -277,7 +269,7 @@ def _share(best: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 def _discounted(reward: np.ndarray, follow: np.ndarray, β: float) -> np.ndarray:
     """Σ_t β^t reward along the path s, follow(s), ...: 2^j terms after j doublings."""
-    total, weight = reward, float(β)
+    total, weight = reward, β
     while weight > 1e-18:
         total = total + weight * total[..., follow]
         follow, weight = follow[follow], weight * weight
@@ -335,6 +327,25 @@ def _options(policy: np.ndarray, payoffs: np.ndarray, agent: int) -> tuple[np.nd
     """Payoff and next state of each action of one agent against the others' strategies, (S, m)."""
     n, m = payoffs.shape[:2]
     S, M = policy.shape[1], m**n
-    own = np.arange(m) - np.asarray(policy[agent], dtype=np.int64)[:, None]
-    joint = joint_actions(policy, m)[:, None] + own * m ** (n - 1 - agent)
-    return payoffs[agent].ravel()[joint], next_state(np.arange(S)[:, None], joint, S, M)
+    own = np.arange(m) - policy[agent][:, None]
+    joint = _joint(policy, m)[:, None] + own * m ** (n - 1 - agent)
+    return payoffs[agent].ravel()[joint], _next(np.arange(S)[:, None], joint, S, M)
+
+
+def _joint(policy, m):
+    return m ** np.arange(len(policy) - 1, -1, -1) @ policy
+
+
+def _next(state, joint, S, M):
+    return joint * (S // M) + state // M
+
+
+def _values(policy, payoffs, β):
+    n, m = payoffs.shape[:2]
+    S, joint = policy.shape[1], _joint(policy, m)
+    return _discounted(payoffs.reshape(n, -1)[:, joint], _next(np.arange(S), joint, S, m**n), β)
+
+
+def _action_values(policy, payoffs, β, V):
+    options = (_options(policy, payoffs, i) for i in range(len(policy)))
+    return np.array([reward + β * V[i, follow] for i, (reward, follow) in enumerate(options)])

@@ -53,13 +53,9 @@ class MDP:
     def __post_init__(self):
         β = _discount_factor(self.β)
         P = _stochastic_matrix("P", self.P)
-        r, feasible = _rewards(self.r, self.feasible)
+        r, feasible = _rewards(self.r, self.feasible, β)
         rows = f"a multiple of the {len(P)} exogenous states of P"
         require(**{"rows of r": (len(r), len(r) % len(P) == 0, rows)})
-        with np.errstate(over="ignore"):
-            bound = max(0.0, float(r.max())), float(r.min(where=r > -np.inf, initial=0.0))
-            most = max(bound[0], -bound[1]) / (1 - β)
-        require(r=(r, most <= 1e300, "so small that r / (1 - β) is at most 1e300"))
         index = _index(self.index, r.shape, len(r) // len(P), feasible)
         weight = _weight(self.weight, index.shape, feasible)
         for name, value in zip(
@@ -223,7 +219,7 @@ def _stochastic_matrix(name: str, P) -> np.ndarray:
     return P
 
 
-def _rewards(r, feasible) -> tuple[np.ndarray, np.ndarray | None]:
+def _rewards(r, feasible, β) -> tuple[np.ndarray, np.ndarray | None]:
     r = _real("r", r, 2)
     if feasible is not None:
         feasible = np.asarray(feasible)
@@ -236,11 +232,15 @@ def _rewards(r, feasible) -> tuple[np.ndarray, np.ndarray | None]:
         if not feasible.any(axis=1).all():
             s = int(np.argmin(feasible.any(axis=1)))
             raise ValueError(f"feasible[{s}]: must hold an action in each state")
-        r = np.where(feasible, r, -np.inf)
-    bad = ~np.isfinite(r) if feasible is None else feasible & ~np.isfinite(r)
-    if bad.any():
-        s, a = np.argwhere(bad)[0]
+        r = np.where(feasible, r, 0.0)
+    largest = max(r.max(), -r.min())
+    if not largest < np.inf:
+        s, a = np.argwhere(~np.isfinite(r))[0]
         raise ValueError(f"r[{s}, {a}]={r[s, a]}: must be finite wherever feasible")
+    small = largest <= 1e300 * (1 - β)
+    require(r=(r, small, "so small that r / (1 - β) is at most 1e300"))
+    if feasible is not None:
+        r = np.where(feasible, r, -np.inf)
     return r, feasible
 
 

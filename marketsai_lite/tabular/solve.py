@@ -3,8 +3,8 @@
 Each stops when its answer is provably within ``tol`` of the optimal value in the sup norm: with
 ``d = T v - v``, value iteration when ``β/(1-β) max |d| <= tol``, optimistic policy iteration when
 ``β/(1-β) (max d - min d)/2 <= tol``, after which it adds ``β/(1-β) (max d + min d)/2`` to T v. Or
-they stop when d is no more than the rounding of v, beyond which no iteration gets. No tolerance
-depends on the unit of the rewards, except a ``tol`` that is given.
+they stop when d no longer falls and is no more than the rounding of v, beyond which no iteration
+gets. No tolerance depends on the unit of the rewards, except a ``tol`` that is given.
 
 References
 ----------
@@ -63,15 +63,17 @@ def value_iteration(
     _check_limits(tol, max_iter)
     tol = default_tolerance(mdp) if tol is None else float(tol)
     improve = Maximizer(mdp)
-    iterations = 0
+    limit, last, iterations = (1 - mdp.β) * tol, np.inf, 0
     while iterations < max_iter:
         iterations += 1
         Tv, σ = improve(v)
         residual = mdp.β * float(np.abs(Tv - v).max())
         v = Tv
-        limit = max((1 - mdp.β) * tol, ROUNDING * float(np.abs(v).max()))
+        if residual >= last:  # no progress: is it rounding?
+            limit = max(limit, ROUNDING * float(np.abs(v).max()))
         if residual <= limit:
             break
+        last = residual
     return _finished(v, σ, iterations, residual, limit)
 
 
@@ -163,15 +165,17 @@ def optimistic_policy_iteration(
     if v is None:
         best = improve(np.zeros(mdp.n_states))[0] if monotone else mdp.r.max(axis=1)
         v = best / (1 - β)
-    iterations = 0
+    limit, last, iterations = (1 - β) * tol, np.inf, 0
     while iterations < max_iter:
         iterations += 1
         Tv, σ = improve(v)
         low, high = kernels.extremes(Tv, v)
         residual = β * (high - low) / 2
-        limit = max((1 - β) * tol, ROUNDING * float(np.abs(v).max() + np.abs(Tv).max()))
+        if residual >= last:  # no progress: is it rounding?
+            limit = max(limit, ROUNDING * float(np.abs(v).max() + np.abs(Tv).max()))
         if residual <= limit or iterations == max_iter:
             break
+        last = residual
         v = _follow(Tv, σ, m, mdp)
         v -= v[0]  # a constant, which delays nothing and costs digits
     if monotone:
