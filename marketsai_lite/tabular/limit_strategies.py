@@ -304,8 +304,7 @@ def _actions(policy: np.ndarray, m: int) -> np.ndarray:
 def _profile(policy: np.ndarray, m: int) -> np.ndarray:
     """Check also that S is the number of states for some memory."""
     policy = _actions(policy, m)
-    n, S = policy.shape
-    power = f"(n, S), with S a power of m^n = {m}^{n}"
+    (n, S), power = policy.shape, f"(n, S), with S a power of m^n = {m}^{len(policy)}"
     require(**{"policy.shape": (policy.shape, _is_power(S, m**n), power)})
     return policy
 

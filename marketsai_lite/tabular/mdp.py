@@ -240,7 +240,7 @@ def _rewards(r, feasible, β) -> tuple[np.ndarray, np.ndarray | None]:
     small = largest <= 1e300 * (1 - β)
     require(r=(r, small, "so small that r / (1 - β) is at most 1e300"))
     if feasible is not None:
-        r = np.where(feasible, r, -np.inf)
+        np.copyto(r, -np.inf, where=~feasible)
     return r, feasible
 
 
