@@ -22,7 +22,7 @@ def noise(seed, size=3):
 def duel(seed):
     """Two sessions of the repeated prisoners' dilemma."""
     payoffs = np.array([[[3.0, 0.0], [5.0, 1.0]], [[3.0, 5.0], [0.0, 1.0]]])
-    played = learn(payoffs, [seed, seed + 100], α=0.1, β=1e-3, δ=0.9, window=5_000, threads=1)
+    played = learn(payoffs, [seed, seed + 100], α=0.1, β=0.9, decay=1e-3, window=5_000, threads=1)
     return {"policy": played.policy, "periods": played.periods}
 
 

@@ -87,7 +87,10 @@ class LogitMonopolist:
         }
 
     def demand(self, p, a0):
-        """Probability of a sale at price `p` when the outside good is worth `a0`."""
+        """Probability of a sale at price `p` when the outside good is worth `a0`.
+
+        This is `logit.logit_demand` of one firm: an exponential that overflows makes it zero.
+        """
         return 1.0 / (1.0 + namespace(p).exp((a0 - self.a + p) / self.μ))
 
 

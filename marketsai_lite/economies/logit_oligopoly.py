@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from marketsai_lite.economies.logit import logit_demand
 from marketsai_lite.economy import Grid, constant, index, like, namespace
 
 
@@ -82,8 +83,7 @@ class LogitOligopoly:
 
     def demand(self, p):
         """Probabilities of a sale (..., n) at prices `p` (..., n)."""
-        utility = namespace(p).exp((like(self.a, p) - p) / self.μ)
-        return utility / (utility.sum(-1)[..., None] + np.exp(self.a0 / self.μ))
+        return logit_demand(p, self.a, self.a0, self.μ)
 
     def payoffs(self):
         """Profits (n, m, ..., m) at every profile of grid prices: the stage game as an array."""

@@ -62,23 +62,23 @@ def gains(sessions: Sessions, game: Market) -> np.ndarray:
     return profit_gain(np.array(profit), game.nash, game.monopoly)
 
 
-def equilibrium_share(sessions: Sessions, game: Market, δ: float) -> float:
+def equilibrium_share(sessions: Sessions, game: Market, β: float) -> float:
     """Share of sessions in which no single deviation pays any firm, anywhere on the cycle."""
     m = game.payoffs.shape[1]
     passed = []
     for policy, state in zip(sessions.policy, sessions.state, strict=True):
         cycle = limit_cycle(policy, state, m)
-        passed.append(not deviation_gap(policy, game.payoffs, δ)[:, cycle].any())
+        passed.append(not deviation_gap(policy, game.payoffs, β)[:, cycle].any())
     return float(np.mean(passed))
 
 
-def deterred_share(sessions: Sessions, game: Market, δ: float) -> float:
+def deterred_share(sessions: Sessions, game: Market, β: float) -> float:
     """Share of deviations to the static best response, over sessions and firms, that do not pay."""
     m = game.payoffs.shape[1]
     shares = []
     for policy, state in zip(sessions.policy, sessions.state, strict=True):
         cycle = limit_cycle(policy, state, m)
-        Q, V = action_values(policy, game.payoffs, δ), values(policy, game.payoffs, δ)
+        Q, V = action_values(policy, game.payoffs, β), values(policy, game.payoffs, β)
         for i in range(len(policy)):
             action = impulse_response(policy, cycle, game.payoffs, i, periods=1).actions[:, 0, i]
             shares.append(np.mean(Q[i, cycle, action] < V[i, cycle]))

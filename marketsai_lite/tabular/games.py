@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import array, whole
 from marketsai_lite.tabular.evaluate import policy_value
 from marketsai_lite.tabular.mdp import MDP
 from marketsai_lite.tabular.solve import policy_iteration
@@ -55,13 +57,13 @@ class MarkovGame:
     legal: tuple[np.ndarray, ...] | None = None
 
     def __post_init__(self):
-        r = np.ascontiguousarray(self.r, dtype=float)
+        r = np.ascontiguousarray(array("r", self.r))
+        require(**{"r.shape": (r.shape, r.ndim == 3 and r.size > 0, "(n, S, M), none of them 0")})
+        each = f"one number of actions for each of {len(r)} agents, with product {r.shape[2]}"
+        counts = np.ndim(self.shape) == 1 and all(whole(m, 1) for m in self.shape)
+        right = counts and len(self.shape) == len(r) and np.prod(self.shape) == r.shape[2]
+        require(shape=(self.shape, right, each))
         shape = tuple(int(m) for m in self.shape)
-        if r.ndim != 3 or r.shape[0] != len(shape) or r.shape[2] != np.prod(shape):
-            raise ValueError(
-                f"shape={shape}: must have one entry for each of the n agents of r (n, S, M), with "
-                f"product M; r has shape {r.shape}"
-            )
         legal, feasible = None, None
         if self.legal is not None:
             legal = _legal(self.legal, shape, r.shape[1])
@@ -110,8 +112,8 @@ def induced(game, policies, agent):
         If a policy has the wrong shape, an action is out of range or illegal, or probabilities do
         not sum to one.
     """
-    if not 0 <= agent < game.n:
-        raise ValueError(f"agent={agent}: must be in 0, ..., {game.n - 1}")
+    require(agent=(agent, whole(agent, 0, game.n - 1), f"in 0, ..., {game.n - 1}"))
+    agent = int(agent)
     S, m = game.r.shape[1], game.shape[agent]
     mixed = _mixed(game, policies)
     mixed[agent] = np.ones((S, m))
@@ -144,10 +146,10 @@ def best_response(game, policies, agent):
     BestResponse
         Policy, value and gain in every state.
     """
-    mdp = induced(game, policies, agent)
+    mdp, agent = induced(game, policies, agent), int(agent)
     best = policy_iteration(mdp)
     own = policy_value(_mixed(game, policies)[agent], mdp)
-    return BestResponse(best.σ, best.v, best.v - own)
+    return BestResponse(best.σ, best.v, np.maximum(best.v - own, 0.0))
 
 
 def exploitability(game, policies):
