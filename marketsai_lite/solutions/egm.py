@@ -127,6 +127,7 @@ def solve(economy, *, n=6_600, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
     dv = (c1**-γ * gross * k).T
     require(economy=(economy, np.isfinite(dv).all(), ORDINARY))
     v = _policy_value(economy, x, c1.T, np.log(cash - c1).T, dv)
+    require(economy=(economy, all(np.isfinite(y).all() for y in (m, c, v)), ORDINARY))
     return EGM(economy, m, c, x, v, dv, iterations, residual, residual <= tol)
 
 
