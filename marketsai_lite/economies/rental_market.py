@@ -38,6 +38,7 @@ class RentalMarket:
     β: float = 0.96  # discount factor
     low: float = 0.02  # least share saved
     high: float = 0.9  # largest share saved
+    equal: bool = False  # whether all begin with the same capital
     exo: Exogenous = field(default_factory=booms_and_slumps)  # productivity z
     agents: tuple[str, ...] = field(init=False)
     state: tuple[str, ...] = field(init=False)
@@ -52,6 +53,7 @@ class RentalMarket:
             α=(self.α, 0 < self.α < 1, "in (0, 1)"),
             β=(self.β, 0 < self.β < 1, "in (0, 1)"),
             low=(self.low, 0 < self.low < 1, "in (0, 1)"),
+            equal=(self.equal, isinstance(self.equal, bool), "True or False"),
             high=(self.high, self.low < self.high < 1, f"in (low, 1) = ({self.low}, 1)"),
             exo=(self.exo, z.shape[1] == 1 and z.min() > 0 and not self.exo.n, "a positive chain"),
         )
@@ -71,6 +73,7 @@ class RentalMarket:
         return (self.α * self.β) ** (1 / (1 - self.α))
 
     def initial(self, u):
+        u = u[..., :1] + 0 * u if self.equal else u
         return np.log(self.k_ss) + u - 0.5
 
     def market(self, x, z, a):
