@@ -17,6 +17,7 @@ OMP_NUM_THREADS ?= 1
 UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MARKETSAI_SCALE OMP_NUM_THREADS UV_FIND_LINKS
 export PYTHONDONTWRITEBYTECODE :=
+export PYTHONUTF8 := 1
 
 ifeq ($(MARKETSAI_SCALE),lecture)
 OUT := .
@@ -30,8 +31,9 @@ book: .venv/.done
 	@echo "== Lectures ($(MARKETSAI_SCALE) scale): up to 2 minutes each the first time, seconds afterwards."
 	$(BIN)/python -m tools.lectures
 	@echo "== Book: half a minute."
-	$(BIN)/jupyter-book build . --path-output $(OUT) -W -n --keep-going --all
+	$(BIN)/python -m tools.alone $(BIN)/jupyter-book build . --path-output $(OUT) -W -n --keep-going --all
 	@echo "== The book is ready: open $(OUT)/_build/html/index.html"
+	@$(BIN)/python -m tools.ledger
 
 test: .venv/.done node_modules
 	@echo "== Tests: 3 to 10 minutes; lectures that are not in the cache are executed first."
@@ -79,5 +81,6 @@ lock: .venv/.done # PyTorch brings the GPU libraries that fit it, so they are no
 	  --extra test --no-header --no-annotate | sed -E '/^(cuda|nvidia|triton)/d; s/\+cpu$$//' >> .lock.part
 	mv .lock.part requirements.lock
 
-clean:
+clean: # with Numba's compiled code, which a full disk or a kill can leave cut off
 	rm -rf _build
+	find marketsai_lite tools tests benchmarks book -name __pycache__ -prune -exec rm -rf {} +

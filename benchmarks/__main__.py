@@ -14,6 +14,7 @@ import platform
 from benchmarks import deep, imports, q_learning, repeated_games, solvers
 from benchmarks.timing import Table
 from marketsai_lite.experiments.__main__ import processor
+from marketsai_lite.running.output import print_anything
 
 HERE = pathlib.Path(__file__).parent
 PACKAGES = ["numpy", "numba", "scipy", "torch", "quantecon"]
@@ -41,6 +42,7 @@ def markdown(table: Table) -> str:
 
 
 def main() -> None:
+    print_anything()
     about = machine()
     text = ", ".join(f"{name} {value}" for name, value in about.items())
     parts = [
@@ -55,7 +57,9 @@ def main() -> None:
             print(parts[-1], flush=True)
     (HERE / "results.md").write_text("\n".join(parts), encoding="utf-8")
     content = {"machine": about, "tables": [table._asdict() for table in tables]}
-    (HERE / "results.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    (HERE / "results.json").write_text(
+        json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

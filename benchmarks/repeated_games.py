@@ -1,7 +1,7 @@
 """Speed of the repeated-game kernel, beside the same experiment written plainly.
 
 The game is the representative duopoly of Calvano et al. (2020): 15 prices, memory of one period,
-α = 0.15, β = 4e-6, δ = 0.95. Where `algocomp` is installed, the one public implementation found
+α = 0.15, decay = 4e-6, β = 0.95. Where `algocomp` is installed, the one public implementation found
 on PyPI, it plays the same game.
 """
 
@@ -20,7 +20,7 @@ from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.solutions.logit_pricing import monopoly_prices, nash_prices, price_grid
 from marketsai_lite.tabular.repeated_games import initial_q, learn
 
-α, β, δ = 0.15, 4e-6, 0.95
+α, β, decay = 0.15, 0.95, 4e-6
 
 
 def game(n: int, m: int = 15) -> np.ndarray:
@@ -29,7 +29,7 @@ def game(n: int, m: int = 15) -> np.ndarray:
     return LogitOligopoly(price_grid(nash_prices(a, c), monopoly_prices(a, c), m=m), a, c).payoffs()
 
 
-def python_session(payoffs, q0, α, β, δ, window, max_periods, word, memory=1):
+def python_session(payoffs, q0, α, β, decay, window, max_periods, word, memory=1):
     """One session in plain Python, written from the paper; the reference for the kernels.
 
     `payoffs` (n, m, ..., m) and `q0` (n, S, m) are arrays, `word()` returns 64 random bits.
@@ -58,23 +58,23 @@ def python_session(payoffs, q0, α, β, δ, window, max_periods, word, memory=1)
         t += 1
         greedy = [Q[i][s].index(max(Q[i][s])) for i in range(n)]
         a = [
-            min(int(u * (m / ε)), m - 1) if u < ε else g
+            min(int(u * (m / ε)), m - 1) if u < ε and m / ε < math.inf else g
             for u, g in zip(uniforms(), greedy, strict=True)
         ]
         joint = number(a)
         s_next = joint * (S // M) + s // M
         for i in range(n):
-            target = α * π[i][joint] + α * δ * max(Q[i][s_next])
+            target = α * π[i][joint] + α * β * max(Q[i][s_next])
             Q[i][s][a[i]] = (1 - α) * Q[i][s][a[i]] + target
         same = greedy == [Q[i][s].index(max(Q[i][s])) for i in range(n)]
         unchanged = unchanged + 1 if same else 1
         s = s_next
-        ε *= math.exp(-β)
+        ε *= math.exp(-decay)
     return Q, s, t, unchanged >= window
 
 
 @njit
-def numba_session(payoffs, q0, α, β, δ, window, max_periods, seed):
+def numba_session(payoffs, q0, α, β, decay, window, max_periods, seed):
     """One session of two agents with Numba, written plainly; returns the number of periods."""
     np.random.seed(seed)
     m = payoffs.shape[1]
@@ -83,7 +83,7 @@ def numba_session(payoffs, q0, α, β, δ, window, max_periods, seed):
         Q[i] = q0[i]
     x, y = np.random.randint(m), np.random.randint(m)
     greedy, a = np.empty(2, np.int64), np.empty(2, np.int64)
-    ε, decay = 1.0, np.exp(-β)
+    ε, shrink = 1.0, np.exp(-decay)
     unchanged = t = 0
     while unchanged < window and t < max_periods:
         t += 1
@@ -93,12 +93,12 @@ def numba_session(payoffs, q0, α, β, δ, window, max_periods, seed):
         same = True
         best = np.max(Q[0, a[0], a[1]]), np.max(Q[1, a[0], a[1]])
         for i in range(2):
-            target = payoffs[i, a[0], a[1]] + δ * best[i]
+            target = payoffs[i, a[0], a[1]] + β * best[i]
             Q[i, x, y, a[i]] = (1 - α) * Q[i, x, y, a[i]] + α * target
             same = same and np.argmax(Q[i, x, y]) == greedy[i]
         unchanged = unchanged + 1 if same else 1
         x, y = a[0], a[1]
-        ε *= decay
+        ε *= shrink
     return t
 
 
@@ -109,13 +109,14 @@ def tables() -> list[Table]:
 def compare() -> Table:
     """Compare one session with the same experiment written plainly."""
     duopoly = game(2)
-    q0 = initial_q(duopoly, δ)
+    q0 = initial_q(duopoly, β)
+    everywhere = np.broadcast_to(q0, (2, 225, 15))
     bits = random.Random(0).getrandbits
     runs = {
-        "this kernel": lambda: learn(duopoly, [0], α=α, β=β, δ=δ, threads=1).periods[0],
-        "plain Numba": lambda: numba_session(duopoly, q0[:, 0], α, β, δ, 100_000, 10**9, 0),
+        "this kernel": lambda: learn(duopoly, [0], α=α, β=β, decay=decay, threads=1).periods[0],
+        "plain Numba": lambda: numba_session(duopoly, q0[:, 0], α, β, decay, 100_000, 10**9, 0),
         "plain Python, first 50,000 periods": lambda: python_session(
-            duopoly, np.broadcast_to(q0, (2, 225, 15)), α, β, δ, 100_000, 50_000, lambda: bits(64)
+            duopoly, everywhere, α, β, decay, 100_000, 50_000, lambda: bits(64)
         )[2],
     }
     with contextlib.suppress(ImportError):
@@ -129,7 +130,7 @@ def compare() -> Table:
         }
         for name, rate in rates.items()
     ]
-    text = "Two firms, 15 prices, memory 1, α = 0.15, β = 4e-6; one thread."
+    text = "Two firms, 15 prices, memory 1, α = 0.15, decay = 4e-6; one thread."
     return Table("Repeated games: the representative duopoly", text, rows)
 
 
@@ -137,7 +138,7 @@ def sizes() -> Table:
     """Time whole experiments, once each, after compilation."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        learn(game(3), [0], α=α, β=β, δ=δ, max_periods=1, threads=1)  # compiles
+        learn(game(3), [0], α=α, β=β, decay=decay, max_periods=1, threads=1)  # compiles
     rows = []
     for name, payoffs, sessions, memory in (
         ("the representative experiment", game(2), 1_000, 1),
@@ -147,7 +148,7 @@ def sizes() -> Table:
         ("100 prices", game(2, m=100), 1, 1),
     ):
         start = time.process_time()
-        found = learn(payoffs, range(sessions), α=α, β=β, δ=δ, memory=memory, threads=1)
+        found = learn(payoffs, range(sessions), α=α, β=β, decay=decay, memory=memory, threads=1)
         seconds = time.process_time() - start
         rows.append(
             {
@@ -170,8 +171,9 @@ def _algocomp(periods: int = 2_000):
     from algocomp.master import logit_duopoly
 
     def run():
+        rates = dict(max_steps=periods, beta=decay)
         with contextlib.redirect_stdout(io.StringIO()):
-            logit_duopoly([1, 1], [2, 2], 0, 0.25, "q", 0, False, False, max_steps=periods, beta=β)
+            logit_duopoly([1, 1], [2, 2], 0, 0.25, "q", 0, False, False, **rates)
         plt.close("all")
         return periods
 

@@ -35,7 +35,7 @@ def test_every_mention_of_the_repository_is_the_one_address():
     )
     pages = re.compile(rf"https://([\w-]+)\.github\.io/{name}")
     for path in files():
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert set(mention.findall(text)) <= {book.slug()}, path
         assert set(pages.findall(text)) <= {owner}, path
 
@@ -44,7 +44,7 @@ def test_code_and_lectures_never_name_the_address():
     written = [p for p in files() if p.suffix != ".ipynb" and p.parent.name != "book"]
     for path in written:
         if path.name not in ("README.md", "CITATION.cff", "CONTRIBUTING.md"):
-            assert book.slug() not in path.read_text(), path
+            assert book.slug() not in path.read_text(encoding="utf-8"), path
 
 
 @pytest.mark.parametrize("address", ["https://gitlab.com/a/b", "https://github.com/a", "a/b"])
@@ -61,7 +61,10 @@ def test_a_fork_changes_one_line(tmp_path):
     shutil.copytree(book.ROOT, fork, ignore=ignore)
     config = fork / "_config.yml"
     config.write_text(
-        config.read_text().replace(book.repository(), "https://github.com/ann/markets")
+        config.read_text(encoding="utf-8").replace(
+            book.repository(), "https://github.com/ann/markets"
+        ),
+        encoding="utf-8",
     )
     for tool in ("tools.book", "tools.export"):
         subprocess.run([sys.executable, "-m", tool], cwd=fork, check=True, capture_output=True)
@@ -69,10 +72,10 @@ def test_a_fork_changes_one_line(tmp_path):
     old = re.compile(rf"{re.escape(book.slug())}|{re.escape(book.home())}")
     for path in [*fork.glob("*.*"), *fork.glob("lectures/*"), *fork.glob("book/*.md")]:
         if path.is_file():
-            assert not old.search(path.read_text()), path
-    citation = yaml.safe_load((fork / "CITATION.cff").read_text())
+            assert not old.search(path.read_text(encoding="utf-8")), path
+    citation = yaml.safe_load((fork / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["repository-code"] == "https://github.com/ann/markets"
     assert citation["url"] == "https://ann.github.io/markets"
-    twin = (fork / "lectures" / f"{book.lectures()[0].stem}.ipynb").read_text()
+    twin = (fork / "lectures" / f"{book.lectures()[0].stem}.ipynb").read_text(encoding="utf-8")
     assert "git+https://github.com/ann/markets" in twin
     assert "colab.research.google.com/github/ann/markets/blob/main" in twin

@@ -8,7 +8,9 @@ from tools.book import ROOT
 
 TABLES = {
     table["title"]: {row["agent and environment"]: row for row in table["rows"]}
-    for table in json.loads((ROOT / "benchmarks" / "results.json").read_text())["tables"]
+    for table in json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))[
+        "tables"
+    ]
     if "agent and environment" in table["rows"][0]
 }
 

@@ -90,7 +90,7 @@ def test_bad_arguments_are_refused(shown, arguments, message):
 
 def written(tmp_path, text):
     path = tmp_path / "claims.yml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -177,9 +177,40 @@ def test_claims_are_found_in_an_executed_notebook_and_written(tmp_path):
     )
     path = tmp_path / "deep" / "claims.json"
     ledger.write(rows, unmatched, path, scale="smoke")
-    row = json.loads(path.read_text())["claims"][0]
+    row = json.loads(path.read_text(encoding="utf-8"))["claims"][0]
     assert set(row) >= {
         *("name", "value", "reference", "source", "allowed", "verdict", "scale", "seconds"),
         "lecture",
     }
     assert [p.name for p in path.parent.iterdir()] == ["claims.json"]
+
+
+def test_the_report_ends_with_what_is_wrong_and_what_to_do(tmp_path, monkeypatch, capsys):
+    rows, unmatched = ledger.judge([claim(value=5.0), claim("b")], {"a": ENTRY}, "lecture")
+    ledger.write(rows, unmatched, tmp_path / "claims.json")
+    monkeypatch.setattr(ledger.book, "build_dir", lambda: tmp_path)
+    ledger.main()
+    assert capsys.readouterr().out.splitlines()[:5] == [
+        "outside  a = 5.0 (mdp; band [0.9, 1.1])",
+        "no band  b = 1.0 (mdp; band none)",
+        "b (mdp) has no band in claims.yml",
+        "2 claims, 2 not inside their bands",
+        ledger.CURE.splitlines()[0],
+    ]
+
+
+def test_the_report_on_sound_claims_asks_for_nothing():
+    rows, unmatched = ledger.judge([claim()], {"a": ENTRY}, "lecture")
+    assert ledger.report(rows, unmatched) == ["1 claims, 0 not inside their bands"]
+
+
+def test_without_a_build_the_report_says_what_to_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger.book, "build_dir", lambda: tmp_path)
+    with pytest.raises(SystemExit, match=r"claims.json is missing: run `make book`"):
+        ledger.main()
+
+
+def test_the_verdicts_are_the_last_thing_that_a_build_prints():
+    makefile = (ledger.ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.split("\nbook:")[1].split("\n\n")[0]
+    assert recipe.splitlines()[-1].endswith("python -m tools.ledger")

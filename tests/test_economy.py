@@ -5,18 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import Savers, employment
+from conftest import employment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quantecon.markov.gth_solve import gth_solve
 
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economy import (
-    Box,
     Exogenous,
     Grid,
+    Shocks,
+    Terms,
     ar1,
     check_economy,
     constant,
     namespace,
+    padded,
     stationary,
 )
 
@@ -30,9 +35,10 @@ def test_numpy_equals_torch(economy, rng):
     x, i = economy.initial(rng.random((B, len(economy.state)))), None
     i = economy.exo.initial(rng.random((B, economy.exo.width)))
     lows = [s.values.min(0) if isinstance(s, Grid) else s.low for s in economy.actions]
-    a = np.stack([np.tile(low + 0.2, (B, 1)) for low in lows], 1)
+    da = Terms(economy).da
+    a = np.stack([padded(np.tile(low + 0.2, (B, 1)), da) for low in lows], 1)
     z = economy.exo.shocks(i)
-    tz = tuple(map(torch.as_tensor, z)) if economy.exo.n else torch.as_tensor(z)
+    tz = Shocks(*map(torch.as_tensor, z))
     tx, ta = torch.as_tensor(x), torch.as_tensor(a)
     for ours, theirs in (
         (economy.step(x, z, a), economy.step(tx, tz, ta)),
@@ -68,6 +74,106 @@ def test_the_aggregate_chain_has_its_transition_and_stationary_law(rng):
     counts = np.zeros((3, 3))
     np.add.at(counts, (i[:, 0], j[:, 0]), 1)
     np.testing.assert_allclose(counts / counts.sum(1, keepdims=True), P, atol=0.01)
+
+
+def reviser(players, ε, threshold):
+    """Kandori, Mailath and Rob's (1993) chain with one reviser a period: how many play 1.
+
+    The reviser replies best to the others, and with probability ε plays either action instead.
+    """
+    P = np.zeros((players + 1, players + 1))
+    for x in range(players + 1):
+        for now, share in ((1, x / players), (0, 1 - x / players)):
+            others = (x - now) / (players - 1)
+            up = (1 - ε) * (others > threshold) + ε / 2
+            P[x, min(x - now + 1, players)] += share * up
+            P[x, max(x - now, 0)] += share * (1 - up)
+    return P
+
+
+def test_rare_moves_leave_the_stationary_law_exact():
+    """A convention that mutants reach by a few steps at once holds nearly always."""
+    P = reviser(27, 0.01, 1 / 3)
+    π = stationary(P)
+    assert π[-1] == pytest.approx(0.87342, abs=5e-6)
+    assert π[0] == pytest.approx(1.8e-21, rel=0.01)
+    # A chain that moves by one at a time is in detailed balance.
+    up, down = np.diagonal(P, 1), np.diagonal(P, -1)
+    np.testing.assert_allclose(π[1:] / π[:-1], up / down, rtol=1e-13)
+    np.testing.assert_allclose(π, gth_solve(P), rtol=1e-13)
+    drawn = Exogenous(np.arange(28.0)[:, None], P).initial(np.linspace(0, 1, 100_002)[1:-1, None])
+    assert np.mean(drawn == 27) == pytest.approx(0.87342, abs=1e-4)
+    assert drawn.min() > 10
+
+
+@pytest.mark.parametrize(
+    ("P", "π"),
+    [
+        ([[1.0]], [1]),
+        (np.eye(3), [1 / 3] * 3),
+        ([[1, 0, 0], [0, 0.5, 0.5], [0, 0.25, 0.75]], [1 / 3, 2 / 9, 4 / 9]),
+        ([[0, 1], [1, 0]], [1 / 2, 1 / 2]),
+        ([[0.5, 0.125, 0.375], [0, 1, 0], [0, 0, 1]], [0, 5 / 12, 7 / 12]),
+        ([[1, 1e-300], [0, 1]], [0, 1]),
+        ([[0, 0, 1], [0, 1, 0], [1, 0, 0]], [1 / 3] * 3),
+    ],
+)
+def test_where_several_classes_are_closed_each_has_the_starts_that_end_in_it(P, π):
+    P = np.array(P, dtype=float)
+    np.testing.assert_allclose(stationary(P), π, rtol=1e-14)
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_the_stationary_law_is_the_long_run_of_a_uniform_start(n, seed):
+    rng = np.random.default_rng(seed)
+    P = rng.random((n, n)) * (rng.random((n, n)) < 1.5 / n) + 1e-3 * np.eye(n)
+    P /= P.sum(1, keepdims=True)
+    lazy = (P + np.eye(n)) / 2  # the same law, without periods
+    long_run = np.linalg.matrix_power(lazy, 2**20)
+    np.testing.assert_allclose(stationary(P), long_run.mean(0), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "P", [[[0.5, 0.6], [0.5, 0.5]], [[0.5, 0.5]], [[np.nan]], [[1.5, -0.5]] * 2]
+)
+def test_what_is_no_chain_has_no_stationary_law(P):
+    with pytest.raises(ValueError, match=r"^P"):
+        stationary(P)
+
+
+def test_a_state_of_probability_zero_is_never_drawn():
+    """Ten times 0.1 is less than one: what is left over belongs to the last of the ten."""
+    row = np.append(np.full(10, 0.1), 0.0)
+    assert row.cumsum()[-1] < 1
+    exo = Exogenous(np.arange(11.0)[:, None], np.tile(row, (11, 1)))
+    last = np.full((1, 1), np.nextafter(1.0, 0.0))
+    assert exo.next(np.zeros((1, 1), int), last) == 9
+    assert exo.initial(last) <= 9
+    one = np.full((1, 1, 11, 11), row)
+    own = Exogenous([[0.0]], [[1.0]], exo.values, one, n=1)
+    assert own.next(np.zeros((1, 2), int), np.full((1, 2), last))[0, 1] == 9
+
+
+def test_an_aggregate_state_that_is_left_for_ever_is_not_drawn():
+    stay = np.tile(np.eye(2), (2, 2, 1, 1))
+    exo = Exogenous([[0.0], [1.0]], [[0.5, 0.5], [0, 1]], [[0.0], [1.0]], stay, n=1)
+    i = exo.initial(np.random.default_rng(0).random((1000, 2)))
+    assert (i[:, 0] == 1).all() and 400 < i[:, 1].sum() < 600
+
+
+def test_too_many_joint_states_are_refused_before_they_fill_the_memory():
+    chain = np.full((1, 1, 2, 2), 0.5)
+    exo = Exogenous([[0.0]], [[1.0]], [[0.0], [1.0]], chain, n=1000)
+    with pytest.raises(
+        ValueError, match=r"n=1000: must be .* 16,384 joint states: here are 1 times"
+    ):
+        exo.joint()
+    few = replace(exo, n=3)
+    states, P = few.joint()
+    assert len(states) == 8
+    np.testing.assert_array_equal(P, 1 / 8)
+    np.testing.assert_array_equal(few.successors(np.array([0, 1, 1, 0]))[1], 1 / 8)
 
 
 def test_own_chains_move_independently_given_the_aggregate(rng):
@@ -116,48 +222,6 @@ def test_a_bad_chain_is_refused(arguments, words):
         Exogenous(*arguments)
 
 
-class _Broken(LQMonopolist):
-    """An economy that breaks one promise."""
-
-
-def _with(**methods):
-    return type("Broken", (_Broken,), methods)()
-
-
-def _into(x, z, a):
-    x += 1.0
-    return x, x
-
-
-@pytest.mark.parametrize(
-    ("broken", "words"),
-    [
-        (_with(agents=()), "agents"),
-        (_with(agents=("a", "a")), "agents"),
-        (_with(state=("output", "output")), "state"),
-        (_with(actions=()), "actions"),
-        (_with(actions=(Box(np.array([1.0]), np.array([0.0])),)), "Box"),
-        (_with(actions=("left",)), "actions"),
-        (_with(initial=lambda s, u: u[..., :0]), "initial state shape"),
-        (_with(step=lambda s, x, z, a: (x, x[..., 0] * np.nan)), "rewards"),
-        (_with(step=lambda s, x, z, a: (x, x + np.nan)), "rewards"),
-        (_with(step=lambda s, x, z, a: (x / 0.0, x)), "state"),
-        (_with(step=lambda s, x, z, a: _into(x, z, a)), "modified"),
-        (_with(step=lambda s, x, z, a: (x, x - x.mean())), "differs alone"),
-        (_with(observe=lambda s, x, z: x), "observation"),
-        (_with(accounts=lambda s, x, z, a: {"Y": x}), "accounts"),
-    ],
-)
-def test_check_economy_notices(broken, words, rng):
-    with pytest.raises(ValueError, match=words), np.errstate(all="ignore"):
-        check_economy(broken, rng)
-
-
-def test_a_discount_factor_of_one_is_refused(rng):
-    with pytest.raises(ValueError, match="β"):
-        check_economy(replace(Savers(), β=1.0), rng)
-
-
 @pytest.mark.parametrize(
     ("make", "name"),
     [
@@ -191,7 +255,6 @@ def test_profits_add_up(rng):
 
 def test_constant_never_moves():
     exo = constant(1.0, 2.0)
-    assert np.array_equal(
-        exo.shocks(exo.next(exo.initial(np.full(1, 0.3)), np.full(1, 0.9))), [1, 2]
-    )
+    z = exo.shocks(exo.next(exo.initial(np.full(1, 0.3)), np.full(1, 0.9)))
+    assert np.array_equal(z.aggregate, [1, 2]) and z.own.shape == (0, 1)
     assert namespace(np.zeros(1)) is np

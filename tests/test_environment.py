@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from tools import colab
 from tools.book import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}  # conda's names
 EXTRAS = PROJECT["optional-dependencies"]
 
@@ -22,14 +22,14 @@ def requirements(lines):
 
 def conda():
     """The conda environment's packages as requirements, and its pip lines."""
-    lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     names = [line for line in lines if isinstance(line, str)]
     pip = next(line["pip"] for line in lines if isinstance(line, dict))
     return requirements(names), pip
 
 
 def locked():
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line[:1] != "#"]
     assert all(pins), "every line of the lock is name==version, without a local version"
     return {pin[1].lower().replace("_", "-"): pin[2] for pin in pins}

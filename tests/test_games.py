@@ -131,12 +131,12 @@ def test_cournot_nash_is_where_nobody_gains(costs):
     economy = Cournot(costs=costs)
     q = cournot.nash(economy)
     deviations = np.linspace(0, 1, 2001)
-    x, z = np.zeros(len(costs)), np.zeros(1)
+    x, z = np.zeros(len(costs)), economy.exo.shocks(np.zeros(1, int))
     profit = economy.step(x, z, q[:, None])[1]
     for i in range(len(costs)):
         a = np.tile(q[:, None], (len(deviations), 1, 1))
         a[:, i, 0] = deviations
-        best = economy.step(np.tile(x, (len(a), 1)), np.tile(z, (len(a), 1)), a)[1][:, i].max()
+        best = economy.step(np.tile(x, (len(a), 1)), z, a)[1][:, i].max()
         assert best <= profit[i] + 1e-12
     assert profit == pytest.approx(q**2)  # profit is b q² in equilibrium
 
@@ -162,7 +162,7 @@ def test_the_payoff_array_is_the_stage_game():
     payoffs = economy.payoffs()
     for i, j in np.ndindex(4, 4):
         p = np.array([economy.prices[0, i], economy.prices[1, j]])
-        _, r = economy.step(p, np.zeros(1), p[:, None])
+        _, r = economy.step(p, None, p[:, None])
         np.testing.assert_allclose(payoffs[:, i, j], r, rtol=1e-14)
     outside = np.exp(economy.a0 / economy.μ)
     weights = np.exp((np.array(economy.a) - p) / economy.μ)
@@ -190,9 +190,10 @@ def test_expected_profit_is_the_average_of_step(rng):
     economy = PrivateSignals()
     own, rival = private_signals.equilibrium(economy), private_signals.naive(economy)
     i = economy.exo.initial(rng.random((400_000, 3)))
-    θ, s = economy.exo.shocks(i)
+    z = economy.exo.shocks(i)
+    s = z.own
     a = np.stack([own.price(s[:, 0]), rival.price(s[:, 1])], 1)
-    _, r = economy.step(np.zeros((len(a), 0)), (θ, s), a)
+    _, r = economy.step(np.zeros((len(a), 0)), z, a)
     se = r[:, 0].std() / np.sqrt(len(r))
     assert r[:, 0].mean() == pytest.approx(private_signals.profit(economy, own, rival), abs=5 * se)
 

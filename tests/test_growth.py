@@ -9,7 +9,7 @@ from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
 from marketsai_lite.economies.multi_country import MultiCountry
 from marketsai_lite.economies.planner import Planner
-from marketsai_lite.economy import Exogenous, constant, sample_action
+from marketsai_lite.economy import Exogenous, Shocks, constant, sample_action
 
 GROWTH = {
     "growth": Growth,
@@ -75,9 +75,9 @@ def test_margins_are_the_derivatives_of_step(name, rng):
     economy = GROWTH[name]()
     units = {Islands: getattr(economy, "d", 1), Planner: getattr(economy, "N", 1)}
     for _ in range(5):
-        x, z, a = (v[0] if isinstance(v, np.ndarray) else tuple(w[0] for w in v)
-                   for v in draw(economy, rng, 1))  # fmt: skip
-        tz = tuple(map(torch.as_tensor, z)) if economy.exo.n else torch.as_tensor(z)
+        x, z, a = draw(economy, rng, 1)
+        x, z, a = x[0], Shocks(z.aggregate[0], z.own[0]), a[0]
+        tz = Shocks(*map(torch.as_tensor, z))
         K, ta = torch.exp(torch.as_tensor(x)), torch.as_tensor(a)
 
         def capital(K, a, tz=tz):
@@ -99,9 +99,9 @@ def test_margins_are_the_derivatives_of_step(name, rng):
 
 def test_gradients_reach_the_actions(growth, rng):
     x, z, a = draw(growth, rng, 4)
-    x, a, *z = (torch.as_tensor(v).float() for v in (x, a, *(z if growth.exo.n else (z,))))
+    x, a, *z = (torch.as_tensor(v).float() for v in (x, a, *z))
     a.requires_grad_()
-    x1, r = growth.step(x, tuple(z) if growth.exo.n else z[0], a)
+    x1, r = growth.step(x, Shocks(*z), a)
     assert r.dtype == x1.dtype == torch.float32
     (x1.sum() + r.sum()).backward()
     assert (a.grad != 0).all() and torch.isfinite(a.grad).all()
@@ -110,7 +110,7 @@ def test_gradients_reach_the_actions(growth, rng):
 def test_the_steady_state_stays_and_solves_the_euler_equation():
     for economy in (Growth(), Growth(γ=3.0, δ=0.04), brock_mirman(), Planner(N=1), Planner(3, 2)):
         x = np.log(np.full(len(economy.state), economy.k_ss))
-        z = (np.ones(1), np.ones((economy.exo.n, 1))) if economy.exo.n else np.ones(1)
+        z = Shocks(np.ones(1), np.ones((economy.exo.n, 1)))
         a = np.full((1, len(x)), economy.s_ss)
         np.testing.assert_allclose(economy.step(x, z, a)[0], x, atol=1e-12)
         cost, gain = economy.margins(x, z, a)
@@ -155,7 +155,7 @@ def test_shares_add_up_and_are_what_is_spent(rng):
     x, z, a = draw(economy, rng, 10)
     C, X = economy.shares(a)
     np.testing.assert_allclose(C + X.sum(1), 1.0)
-    Y = np.exp(x + z[1][..., 0])
+    Y = np.exp(x + z.own[..., 0])
     for t, i in np.ndindex(10, 3):
         product = np.prod([(X[t, i, j] * Y[t, j]) ** economy.A[i, j] for j in range(3)])
         assert np.exp(economy.step(x, z, a)[0][t, i]) == pytest.approx(product, rel=1e-12)
@@ -166,7 +166,7 @@ def test_islands_do_not_touch_each_other(rng):
     x, z, a = draw(economy, rng, 1)
     x1, r = economy.step(x, z, a)
     for j in range(3):
-        y1, rj = economy.island.step(x[:, j, None], z[1][:, j], a[:, :, j, None])
+        y1, rj = economy.island.step(x[:, j, None], Shocks(z.own[:, j], None), a[:, :, j, None])
         assert x1[0, j] == y1[0, 0]
         r = r - rj / 3
     np.testing.assert_allclose(r, 0, atol=1e-15)

@@ -7,7 +7,7 @@ from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
 from marketsai_lite.economies.multi_country import MultiCountry
-from marketsai_lite.economy import Exogenous, ar1, constant
+from marketsai_lite.economy import Exogenous, Shocks, ar1, constant
 from marketsai_lite.solutions import brock_mirman as closed_form
 from marketsai_lite.solutions import egm, islands, long_plosser, multi_country, scores
 from marketsai_lite.solutions.chains import locate, successors
@@ -26,7 +26,7 @@ def lognormal(n, ρ, σ):
 def share(solution, k, z):
     """Share saved at capital `k` relative to the steady state, in state `z` of the chain."""
     economy = solution.economy
-    return solution.policy(np.log([k * economy.k_ss]), economy.exo.values[z])[0, 0]
+    return solution.policy(np.log([k * economy.k_ss]), economy.exo.shocks(np.array([z])))[0, 0]
 
 
 def bellman_gap(economy, solution, x, i, nearby=0.0):
@@ -81,7 +81,7 @@ def test_brock_mirman_numbers():
     α, β = 0.36, 0.96
     a = (np.log(1 - α * β) + α * β / (1 - α * β) * np.log(α * β)) / (1 - β)
     assert certain.a[0] == pytest.approx(a, rel=1e-12)
-    v = certain.value(np.log([brock_mirman().k_ss]), np.ones(1))
+    v = certain.value(np.log([brock_mirman().k_ss]), Shocks(np.ones(1), None))
     assert v == pytest.approx(-25.5419, abs=1e-4)
     with pytest.raises(ValueError, match=r"δ=0\.1"):
         closed_form.solve(Growth())
@@ -110,7 +110,7 @@ def test_the_growth_sized_table():
     reference = [-35.96608040420514, -34.786481384293, -33.6077330639616]
     np.testing.assert_allclose(solution.v[at], reference, atol=1e-10)
     assert solution.σ[at].tolist() == [393, 617, 969]
-    exact = closed_form.solve(economy).value(np.log(k[1:, None]), np.ones((1999, 1)))
+    exact = closed_form.solve(economy).value(np.log(k[1:, None]), Shocks(np.ones((1999, 1)), None))
     assert np.abs(solution.v[1:] - exact).max() == pytest.approx(9.6e-4, abs=1e-5)
 
 
@@ -150,8 +150,11 @@ def test_egm_policies_and_euler_errors(parameters, low, high):
     for z, values in enumerate((low, high)):
         ours = [share(solution, k, z) for k in (0.6, 0.8, 1.0, 1.2, 1.4)]
         np.testing.assert_allclose(ours, values, atol=2e-5)
-    # a wide grid, for scoring agents that wander, loses no more than it must
+    # a wide grid, for scoring agents that wander, loses nothing
     wide = egm.solve(economy)
+    errors = scores.euler_score(economy, wide.policy, np.tile(k, (2, 1)), i)
+    assert -7.76 < errors.mean < -7.64
+    assert -7.28 < errors.max < -7.18
     np.testing.assert_allclose(
         [share(wide, k, 0) for k in (0.6, 1.4)], [share(solution, k, 0) for k in (0.6, 1.4)],
         atol=1e-5,
@@ -173,7 +176,7 @@ def test_egm_with_an_autoregressive_shock(parameters, chain, ends, table, moment
     economy = Growth(exo=lognormal(*chain), **parameters)
     z, P = economy.exo.values[:, 0], economy.exo.transition
     assert (z[0], z[-1], P[0, 0]) == pytest.approx(ends, abs=1e-6)
-    solution = egm.solve(economy, low=0.3, high=2.5)
+    solution = egm.solve(economy, n=2_000, low=0.3, high=2.5)
     ours = [[share(solution, k, z) for z in (0, 3, 6)] for k in (0.8, 1.0, 1.2)]
     np.testing.assert_allclose(ours, table, atol=2e-5)
     check_moments(economy, solution, moments)
@@ -197,7 +200,7 @@ def check_moments(economy, solution, moments):
     """Means within 1%, standard deviations within 4%: another simulation's have their noise."""
     x, i, a = scores.simulate(economy, solution.policy, size=1000, periods=600, drop=350)
     k, s = np.exp(x[..., 0]), a[..., 0, 0]
-    c = (1 - s) * economy.exo.shocks(i)[..., 0] * k**economy.α
+    c = (1 - s) * economy.exo.shocks(i).aggregate[..., 0] * k**economy.α
     ours = [f(v) for v in (k, s, c) for f in (np.mean, np.std)]
     for value, reference, tolerance in zip(ours, moments, (0.01, 0.04) * 3, strict=True):
         assert value == pytest.approx(reference, rel=tolerance)
@@ -208,7 +211,7 @@ def test_egm_reproduces_the_closed_form():
     ours, exact = egm.solve(economy), closed_form.solve(economy)
     x = np.log(economy.k_ss) + np.linspace(-1.0, 1.0, 101)[:, None]
     for z in economy.exo.values:
-        z = np.broadcast_to(z, x.shape)
+        z = Shocks(np.broadcast_to(z, x.shape), None)
         np.testing.assert_allclose(ours.policy(x, z), 0.3456, atol=1e-9)
         np.testing.assert_allclose(ours.value(x, z), exact.value(x, z), atol=1e-8)
 
@@ -241,6 +244,10 @@ def test_egm_says_when_it_stops_short():
         egm.solve(Growth(), n=1)
     with pytest.raises(ValueError, match=r"low=1\.5"):
         egm.solve(Growth(), low=1.5)
+    for wrong in ({"max_iter": 0}, {"tol": -1.0}, {"tol": np.nan}, {"n": 50.5}, {"high": np.inf}):
+        (name,) = wrong
+        with pytest.raises(ValueError, match=f"^{name}="):
+            egm.solve(Growth(), **wrong)
 
 
 def test_islands_are_solved_one_by_one(rng):
@@ -254,7 +261,7 @@ def test_islands_are_solved_one_by_one(rng):
         assert a.shape == (7, 1, 4)
         for j in range(4):
             np.testing.assert_array_equal(
-                a[:, 0, j], one.policy(x[:, j, None], z[1][:, j])[:, 0, 0]
+                a[:, 0, j], one.policy(x[:, j, None], Shocks(z.own[:, j], None))[:, 0, 0]
             )
 
 
@@ -266,7 +273,7 @@ def test_the_weights_of_the_countries():
         assert (d * solution.w.min(), d * solution.w.max()) == pytest.approx((low, high), abs=5e-5)
     with pytest.warns(UserWarning, match="stopped after 2"):
         multi_country.solve(MultiCountry(2), max_iter=2)
-    with pytest.raises(ValueError, match="8192 states may follow"):
+    with pytest.raises(ValueError, match=r"n=13: must be .* at most 4,096 joint states"):
         multi_country.solve(MultiCountry(13))
 
 
@@ -283,7 +290,7 @@ def test_long_plosser_shares(d):
     np.testing.assert_allclose(X, solution.used)
     # without shocks the optimal policy rests in the steady state
     x = economy.x_ss
-    z = np.zeros(1), np.zeros((d, 1))
+    z = Shocks(np.zeros(1), np.zeros((d, 1)))
     np.testing.assert_allclose(economy.step(x, z, a)[0], x, atol=1e-12)
 
 

@@ -24,7 +24,7 @@ def test_a_policy_between_nodes_keeps_what_is_linear(d):
     x = economy.initial(rng.random((40, d)))
     z = economy.exo.shocks(economy.exo.initial(rng.random((40, d + 1))))
     policy = islands_agents.between_nodes(shares, nodes_of)
-    expected = x @ slope + (z[1][..., 0] == 1.1) @ jump
+    expected = x @ slope + (z.own[..., 0] == 1.1) @ jump
     np.testing.assert_allclose(policy(x, z)[:, 0], expected, atol=1e-12)
 
 

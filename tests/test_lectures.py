@@ -1,6 +1,8 @@
 """The lectures run, their claims hold, and their cache never serves stale work."""
 
 import os
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -8,7 +10,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from marketsai_lite.claims import PREFIX
+from marketsai_lite.running import source
 from tools import book, lectures, ledger
+from tools.alone import alone
 from tools.blocks import parse
 
 LECTURES = {path.stem: path for path in book.lectures()}
@@ -69,6 +73,26 @@ def test_the_lecture_has_three_exercises_each_with_a_hidden_solution(name):
     assert all(b.options.get("class") == "dropdown" for b in solved)
 
 
+EDITED = """
+import sys, matplotlib
+from tools import book, lectures
+matplotlib.use("Agg")
+cells = lectures.read(book.ROOT / "lectures" / "mdp.md").cells
+code = "\\n".join(cell.source for cell in cells if cell.cell_type == "code")
+old = "economy = LogitMonopolist()"
+assert old in code
+exec(code.replace(old, f"economy = LogitMonopolist({sys.argv[1]})"), {})
+"""
+
+
+@pytest.mark.parametrize("change", ["β=0.05", "β=0.9"])
+def test_the_first_lecture_runs_when_a_reader_changes_a_parameter(change):
+    words = [sys.executable, "-W", "error", "-c", EDITED, change]
+    environment = {**os.environ, "MARKETSAI_SCALE": "smoke", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=book.ROOT, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 # The harness itself, on notebooks of a line or two.
 
 
@@ -82,7 +106,7 @@ def sandbox(tmp_path, monkeypatch):
         header = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: x}\n---\n"
         body = "\n\n".join(f"```{{code-cell}} ipython3\n{cell}\n```" for cell in cells)
         path = tmp_path / f"{name}.md"
-        path.write_text(f"{header}\n# Tiny\n\n{body}\n")
+        path.write_text(f"{header}\n# Tiny\n\n{body}\n", encoding="utf-8")
         return path
 
     return write
@@ -159,7 +183,7 @@ def test_an_interrupted_store_is_run_again(sandbox, damage):
     _, record, _ = said(path)
     stored = lectures.open_cache()._get_notebook_path_cache(record.hashkey)
     if damage == "truncated":
-        stored.write_text(stored.read_text()[:100])
+        stored.write_text(stored.read_text(encoding="utf-8")[:100], encoding="utf-8")
     else:
         stored.unlink()
     lines, _, _ = said(path)
@@ -167,30 +191,103 @@ def test_an_interrupted_store_is_run_again(sandbox, damage):
     assert "from the cache" in said(path)[0][0]
 
 
+def garbage(path):
+    path.write_bytes(b"not a database at all" * 500)
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [garbage, half, empty])
+def test_a_damaged_cache_is_emptied_and_filled_again(sandbox, damage):
+    path = sandbox("print(6 * 7)")
+    said(path)
+    damage(book.build_dir() / ".jupyter_cache" / "global.db")
+    lines, _, notebook = said(path)
+    assert "is damaged" in lines[0]
+    assert "it is emptied, and the lectures run again" in lines[0]
+    assert "running" in lines[1]
+    assert notebook.cells[1].outputs[0]["text"] == "42\n"
+    assert "from the cache" in said(path)[0][0]
+
+
+ONE_BUILD = """
+import sys
+from pathlib import Path
+from tools import book, lectures
+book.build_dir = lambda: Path(sys.argv[1])
+for _ in range(5):
+    lectures.executed(Path(sys.argv[2]))
+"""
+
+
+def test_of_two_builds_at_once_the_second_waits_for_the_first(sandbox):
+    path = sandbox("import time; time.sleep(3)")
+    words = [sys.executable, "-c", ONE_BUILD, str(book.build_dir()), str(path)]
+    started = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=book.ROOT)
+        for _ in range(3)
+    ]
+    told = [process.communicate(timeout=120)[0].decode() for process in started]
+    assert not any(process.returncode for process in started), told
+    assert sorted(text.count("running at") for text in told) == [0, 0, 1]
+    assert sum("waiting for it" in text for text in told) >= 1
+    assert len(lectures.open_cache().list_cache_records()) == 1
+
+
+def test_a_command_runs_alone_and_returns_its_own_status(sandbox):
+    code = "import sys; from tools import alone, book; from pathlib import Path;"
+    code += "book.build_dir = lambda: Path(sys.argv.pop(1)); alone.main()"
+    build = str(book.build_dir())
+    words = [sys.executable, "-c", code, build, sys.executable, "-c", "print('done'); exit(3)"]
+    with alone():
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=book.ROOT)
+        line = process.stdout.readline().decode()
+        assert line == f"Another build is at work in {build}: waiting for it.\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+    assert process.communicate(timeout=60)[0].decode().split() == ["done"]
+    assert process.returncode == 3
+
+
 def test_the_fingerprint_sees_what_a_lecture_imports(tmp_path, monkeypatch):
     package = tmp_path / "marketsai_lite"
-    (package / "sub").mkdir(parents=True)
+    for folder in ("sub", "any", "experiments"):
+        (package / folder).mkdir(parents=True)
     files = {
         "__init__.py": "",
         "sub/__init__.py": "",
         "sub/a.py": "from . import b",
         "sub/b.py": "def f():\n    import marketsai_lite.c",
-        "c.py": "",
+        "c.py": "import_module(f'marketsai_lite.any.{name}'); import_module('marketsai_lite.e')",
+        "e.py": "importlib.import_module(f'{__name__}.g')",
+        "any/__init__.py": "",
+        "any/f.py": "",
+        "experiments/__init__.py": "",
+        "experiments/lq_agents.py": "",
+        "experiments/dqn_parts.py": "",
         "d.py": "",
         "data.json": "{}",
     }
     for name, text in files.items():
-        (package / name).write_text(text)
-    monkeypatch.setattr(lectures, "PACKAGE", package)
+        (package / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(source, "PACKAGE", package)
     monkeypatch.setenv("MARKETSAI_SCALE", "lecture")
     cells = [new_markdown_cell("import marketsai_lite.d"), new_code_cell("%pwd\nimport numpy")]
+    cells.append(new_code_cell('load("lq_agents")'))
     notebook = new_notebook(cells=[*cells, new_code_cell("from marketsai_lite.sub.a import x")])
     marks = [lectures.fingerprint(notebook)]
-    for name in ("__init__.py", "sub/__init__.py", "sub/a.py", "sub/b.py", "c.py", "data.json"):
-        (package / name).write_text(files[name] + "\n# edited")
+    for name in sorted(set(files) - {"d.py", "experiments/dqn_parts.py"}):
+        (package / name).write_text(files[name] + "\n# edited", encoding="utf-8")
         marks.append(lectures.fingerprint(notebook))
     assert len(set(marks)) == len(marks)
-    (package / "d.py").write_text("# edited")  # imported by nothing
+    for name in ("d.py", "experiments/dqn_parts.py"):  # imported by nothing
+        (package / name).write_text("# edited", encoding="utf-8")
     assert lectures.fingerprint(notebook) == marks[-1]
     monkeypatch.setenv("MARKETSAI_SCALE", "smoke")
     marks.append(lectures.fingerprint(notebook))

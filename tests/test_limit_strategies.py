@@ -37,7 +37,7 @@ def random_game(n, m, memory, seed=0):
     return rng.integers(0, m, (n, m ** (n * memory))), rng.normal(size=(n, *[m] * n))
 
 
-def simulate(policy, payoffs, s, δ, first=None, periods=400):
+def simulate(policy, payoffs, s, β, first=None, periods=400):
     """Discounted payoffs by playing; `first` replaces the joint action of the first period."""
     n, m = payoffs.shape[:2]
     S, total = policy.shape[1], np.zeros(n)
@@ -47,7 +47,7 @@ def simulate(policy, payoffs, s, δ, first=None, periods=400):
         a = [int(policy[i, digits]) for i in range(n)]
         if t == 0 and first is not None:
             a = first
-        total += δ**t * payoffs[(slice(None), *a)]
+        total += β**t * payoffs[(slice(None), *a)]
         history = (a + history)[: len(history)]
     return total
 
@@ -100,22 +100,22 @@ def test_no_single_deviation_pays_anywhere_exactly_in_equilibrium(seed):
         assert (best_once[i] <= best_response(policy, payoffs, 0.6, i)[0] + 1e-12).all()
 
 
-@pytest.mark.parametrize(("δ", "holds"), [(0.45, False), (0.5, True), (0.9, True)])
-def test_grim_trigger_is_an_equilibrium_of_the_patient(δ, holds):
-    """Cooperation is worth 3/(1-δ), a deviation 5 + δ/(1-δ)."""
-    once, ever = deviation_gap(GRIM, PD, δ), equilibrium_gap(GRIM, PD, δ)
+@pytest.mark.parametrize(("β", "holds"), [(0.45, False), (0.5, True), (0.9, True)])
+def test_grim_trigger_is_an_equilibrium_of_the_patient(β, holds):
+    """Cooperation is worth 3/(1-β), a deviation 5 + β/(1-β)."""
+    once, ever = deviation_gap(GRIM, PD, β), equilibrium_gap(GRIM, PD, β)
     assert ((once == 0).all(), (ever == 0).all()) == (holds, holds)
     if not holds:
-        deviate = 5 + δ / (1 - δ)
-        np.testing.assert_allclose(ever[:, CC], 1 - 3 / (1 - δ) / deviate, rtol=1e-12)
+        deviate = 5 + β / (1 - β)
+        np.testing.assert_allclose(ever[:, CC], 1 - 3 / (1 - β) / deviate, rtol=1e-12)
         assert (ever[:, CD:] == 0).all()
 
 
-@pytest.mark.parametrize("δ", [0.0, 0.5, 0.99])
-def test_static_nash_for_ever_is_an_equilibrium(δ):
-    assert (equilibrium_gap(DEFECT, PD, δ) == 0).all()
-    assert (deviation_gap(DEFECT, PD, δ) == 0).all()
-    assert (best_response(DEFECT, PD, δ, 0)[1] == 1).all()
+@pytest.mark.parametrize("β", [0.0, 0.5, 0.99])
+def test_static_nash_for_ever_is_an_equilibrium(β):
+    assert (equilibrium_gap(DEFECT, PD, β) == 0).all()
+    assert (deviation_gap(DEFECT, PD, β) == 0).all()
+    assert (best_response(DEFECT, PD, β, 0)[1] == 1).all()
 
 
 def test_unconditional_cooperation_loses_two_fifths():
@@ -173,6 +173,88 @@ def test_impulse_responses():
     assert forced.actions[0].tolist() == [[1, 0], [1, 1], [1, 1]]
 
 
+@pytest.mark.parametrize("β", [1.0, 1.01, -0.1, np.nan, "0.9"])
+@pytest.mark.parametrize("function", [values, action_values, deviation_gap, equilibrium_gap])
+def test_a_discount_factor_that_is_none_is_refused(function, β):
+    with pytest.raises(ValueError, match=r"^β=.*: must be in \[0, 1\)"):
+        function(GRIM, PD, β)
+    with pytest.raises(ValueError, match=r"^β=.*: must be in \[0, 1\)"):
+        best_response(GRIM, PD, β, 0)
+
+
+@pytest.mark.parametrize("β", [0.95, 0.999, 0.999999])
+def test_a_discount_factor_of_single_precision_is_the_number_it_holds(β):
+    policy, payoffs = random_game(2, 4, 1)
+    single = np.float32(β)
+    for i in range(2):
+        v, action = best_response(policy, payoffs, single, i)
+        w, same = best_response(policy, payoffs, float(single), i)
+        assert np.array_equal(v, w) and np.array_equal(action, same)
+    assert np.array_equal(values(policy, payoffs, single), values(policy, payoffs, float(single)))
+
+
+@pytest.mark.parametrize("k", [-40, -1, 40])
+@pytest.mark.parametrize("β", [0.0, 0.9, 0.999999])
+def test_the_unit_of_the_payoffs_does_not_matter(k, β):
+    policy, payoffs = random_game(2, 4, 1, seed=3)
+    for i in range(2):
+        v, action = best_response(policy, payoffs, β, i)
+        scaled, same = best_response(policy, payoffs * 2.0**k, β, i)
+        assert np.array_equal(action, same) and np.array_equal(v * 2.0**k, scaled)
+    for gap in deviation_gap, equilibrium_gap:
+        assert np.array_equal(gap(policy, payoffs, β), gap(policy, payoffs * 2.0**k, β))
+
+
+@pytest.mark.parametrize("β", [0.5, 0.99, 0.999999])
+def test_a_constant_payoff_changes_no_best_response(β):
+    """2^20 more in every period, which these payoffs, of few digits, bear without rounding."""
+    policy, payoffs = random_game(2, 4, 1, seed=5)
+    payoffs = np.round(payoffs * 2**20) / 2**20
+    for i in range(2):
+        action, same = (best_response(policy, π, β, i)[1] for π in (payoffs, payoffs + 2**20))
+        assert np.array_equal(action, same)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: limit_cycle(GRIM, 4, 2), "state=4: must be one of the states 0 to 3"),
+        (lambda: limit_cycle(GRIM, -1, 2), "state=-1"),
+        (
+            lambda: limit_cycle(GRIM, 0, 3),
+            r"\(2, 4\): must be \(n, S\), with S a power of m\^n",
+        ),
+        (lambda: limit_cycle(GRIM, 0, 1), "must be integers 0 to 0"),
+        (lambda: limit_cycle(GRIM.astype(float), 0, 2), "policy="),
+        (lambda: limit_cycle(GRIM + 1, 0, 2), "policy="),
+        (lambda: limit_cycle(GRIM[0], 0, 2), "policy="),
+        (lambda: values(GRIM, PD[:, :, :1], 0.5), r"payoffs\.shape="),
+        (lambda: values(GRIM, np.full_like(PD, np.nan), 0.5), "payoffs="),
+        (lambda: values(GRIM[:, :3], PD, 0.5), r"policy\.shape=\(2, 3\)"),
+        (lambda: values(np.zeros((1, 4), int), PD, 0.5), "of 2 agents, as the payoffs"),
+        (lambda: best_response(GRIM, PD, 0.5, 2), "agent=2: must be one of the agents 0 to 1"),
+        (lambda: impulse_response(GRIM, np.array([4]), PD, 0), "cycle="),
+        (lambda: impulse_response(GRIM, np.array([-1]), PD, 0), "cycle="),
+        (lambda: impulse_response(GRIM, np.array([], int), PD, 0), "cycle="),
+        (lambda: impulse_response(GRIM, np.array([0]), PD, 0, deviation=2), "deviation=2"),
+        (lambda: impulse_response(GRIM, np.array([0]), PD, 0, periods=0), "periods=0"),
+        (lambda: impulse_response(GRIM, np.array([0]), PD, -1), "agent=-1"),
+        (lambda: cycle_payoffs(GRIM, 7, PD), "state=7"),
+        (lambda: next_state(0, 0, 5, 2), "S=5: must be a power of M=2"),
+        (
+            lambda: profit_gain([1.0, 1.0], [1.0, 2.0], [2.0, 1.0]),
+            "other on average than those of Nash",
+        ),
+        (lambda: profit_gain([1.0, 1.0, 1.0], [1.0, 2.0], [2.0, 3.0]), "profits="),
+        (lambda: profit_gain([1.0, np.nan], [1.0, 2.0], [2.0, 3.0]), "profits="),
+        (lambda: profit_gain(1.0, [1.0, 2.0], [2.0, np.inf]), "monopoly="),
+    ],
+)
+def test_bad_arguments_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
 def test_profit_gain_is_a_ratio_of_averages():
     nash, monopoly = np.array([0.12, 0.45]), np.array([0.11, 0.83])
     assert profit_gain(nash, nash, monopoly) == 0
@@ -201,14 +283,14 @@ def test_equal_prices_of_the_representative_experiment():
 
 def test_limit_strategies_of_the_representative_experiment():
     """Bands of four standard errors around the numbers of 1,000 sessions."""
-    N, δ, payoffs = 60, 0.95, game(2)
-    sessions = learn(payoffs, range(N), α=0.15, β=4e-6, δ=δ, window=10_000)
+    N, β, payoffs = 60, 0.95, game(2)
+    sessions = learn(payoffs, range(N), α=0.15, decay=4e-6, β=β, window=10_000)
     once, profitable, loss, prices = [], [], [], []
     for policy, state in zip(sessions.policy, sessions.state, strict=True):
         cycle = limit_cycle(policy, int(state), 15)
-        once.append((deviation_gap(policy, payoffs, δ)[:, cycle] == 0).all())
-        loss.append(equilibrium_gap(policy, payoffs, δ)[:, cycle].mean())
-        V, Q = values(policy, payoffs, δ), action_values(policy, payoffs, δ)
+        once.append((deviation_gap(policy, payoffs, β)[:, cycle] == 0).all())
+        loss.append(equilibrium_gap(policy, payoffs, β)[:, cycle].mean())
+        V, Q = values(policy, payoffs, β), action_values(policy, payoffs, β)
         for i in range(2):
             response = impulse_response(policy, cycle, payoffs, i, periods=3)
             deviation = response.actions[:, 0, i]

@@ -10,9 +10,9 @@ def problems(tmp_path, script="a.js", href="#top", more=""):
     for name in ("a.css", "a.png", "a.js"):
         (tmp_path / name).touch()
     (tmp_path / "sub").mkdir(exist_ok=True)
-    (tmp_path / "sub" / "other.html").write_text('<p id="there">x</p>')
+    (tmp_path / "sub" / "other.html").write_text('<p id="there">x</p>', encoding="utf-8")
     page = PAGE.format(script=script, href=href, more=more)
-    (tmp_path / "index.html").write_text(page)
+    (tmp_path / "index.html").write_text(page, encoding="utf-8")
     report = links.check(tmp_path)
     assert report.pages == 2
     return report.problems

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import lambertw
 
+from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.solutions.logit_pricing import (
     best_response,
@@ -147,13 +149,14 @@ def test_asymmetric_firms_have_their_own_grids():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(a=[2, 2], c=[1]), "a, c"),
-        (dict(a=[], c=[]), "a, c"),
-        (dict(a=[2, np.nan], c=[1, 1]), "a ="),
-        (dict(a=[2], c=[np.inf]), "c ="),
-        (dict(a=[2], c=[1], a0=np.nan), "a0 ="),
-        (dict(a=[2], c=[1], μ=0.0), "μ ="),
-        (dict(a=[2], c=[1], μ=np.nan), "μ ="),
+        (dict(a=[2, 2], c=[1]), "c=.*: must be finite, of shape"),
+        (dict(a=[], c=[]), "a="),
+        (dict(a=[2, np.nan], c=[1, 1]), "a="),
+        (dict(a=[2], c=[np.inf]), "c="),
+        (dict(a=[2], c=[1], a0=np.nan), "a0=nan"),
+        (dict(a=[2], c=[1], μ=0.0), r"μ=0\.0"),
+        (dict(a=[2], c=[1], μ=np.nan), "μ=nan"),
+        (dict(a=[2], c=[1], μ=-0.25), r"μ=-0\.25: must be positive and finite"),
     ],
 )
 @pytest.mark.parametrize("prices", [nash_prices, monopoly_prices])
@@ -163,5 +166,71 @@ def test_bad_arguments_are_refused(prices, arguments, message):
 
 
 def test_a_grid_of_one_price_is_refused():
-    with pytest.raises(ValueError, match="m = 1"):
+    with pytest.raises(ValueError, match="m=1: must be an integer >= 2"):
         price_grid([1.4], [1.9], m=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: price_grid([1.4], [1.9], ξ=np.nan), "ξ=nan"),
+        (lambda: price_grid([1.4], [1.9], m=2.5), r"m=2\.5"),
+        (lambda: price_grid([1.4, 1.4], [1.9]), "monopoly="),
+        (lambda: price_grid([np.inf], [1.9]), "nash="),
+        (lambda: nash_prices([2.0], [1.0], tol=-1), "tol=-1: must be a positive number"),
+        (lambda: nash_prices([2.0], [1.0], tol=np.nan), "tol=nan"),
+        (lambda: profits([1.5], [2.0], [1.0], μ=-1), "μ=-1: must be positive"),
+        (lambda: demand([1.5], [2.0], μ=0.0), r"μ=0\.0"),
+        (lambda: demand([1.5, 1.5], [2.0]), "p="),
+        (lambda: best_response([1.5], [2.0], [1.0], μ=-1), "μ=-1"),
+    ],
+)
+def test_bad_arguments_of_the_others_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("a", "μ", "p"),
+    [((20.0, 20.0), 0.02, 1.5), ((2.0, 2.0), 0.0015, 1.5), ((2.0, 2.0), 1e-30, 1.5)],
+)
+def test_demand_does_not_overflow(a, μ, p):
+    """Two equal firms that beat the outside good share the market; the cheaper one takes it all."""
+    economy = LogitOligopoly(np.full((2, 3), [p, p + 0.1, p + 1]), a=a, μ=μ)
+    payoffs = economy.payoffs()
+    assert np.isfinite(payoffs).all()
+    np.testing.assert_allclose(payoffs[:, 0, 0], (p - 1) / 2, rtol=1e-12)
+    np.testing.assert_allclose(payoffs[:, 0, 2], [p - 1, 0.0], rtol=1e-12, atol=1e-12)
+    single = economy.demand(torch.tensor([[p, p]], dtype=torch.float32, requires_grad=True))
+    np.testing.assert_allclose(single.detach(), [[0.5, 0.5]])
+    single[0, 0].backward()
+    nobody = LogitMonopolist(a=2.0, μ=μ).demand(np.array([30.0]), np.zeros(1))
+    assert 0 <= nobody[0] < 1e-300
+
+
+def test_a_batch_of_single_precision_has_demand_at_small_tastes():
+    economy = LogitMonopolist(μ=0.001)
+    p = torch.linspace(1, 2.5, 7)[:, None]
+    q = economy.demand(p, torch.zeros(7, 1))
+    np.testing.assert_allclose(q[:, 0], (p[:, 0] < 2) + 0.5 * (p[:, 0] == 2), atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_demand_is_the_formula(n):
+    rng = np.random.default_rng(n)
+    p, a, a0, μ = rng.uniform(0, 3, (100, n)), rng.uniform(1, 3, n), 0.3, 0.25
+    weights = np.exp((a - p) / μ)
+    expected = weights / (weights.sum(-1, keepdims=True) + np.exp(a0 / μ))
+    np.testing.assert_allclose(demand(p, a, a0=a0, μ=μ), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("μ", [1e-30, 1e-12, 1e-3, 1e3, 1e12])
+def test_prices_at_extreme_tastes(μ):
+    """Without differentiation Bertrand's price is the cost; the cartel takes all the surplus."""
+    a, c = [2.0, 2.0], [1.0, 1.0]
+    nash, monopoly = nash_prices(a, c, μ=μ), monopoly_prices(a, c, μ=μ)
+    assert np.isfinite(nash).all() and np.isfinite(monopoly).all()
+    if μ < 1e-6:
+        np.testing.assert_allclose(nash, 1.0, atol=1e-9)
+        np.testing.assert_allclose(monopoly, 2.0, atol=1e-9)
+    np.testing.assert_allclose(nash_prices([2e9, 2e9], [1e9, 1e9], μ=25e7), 1.4729266600e9)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from marketsai_lite.economies.planner import Planner
+from marketsai_lite.economy import Shocks
 from marketsai_lite.solutions import planner, scores
 
 
@@ -18,7 +19,7 @@ def two():
 
 
 def shocks(Z, *own):
-    return np.array([Z]), np.array(own)[:, None]
+    return Shocks(np.array([Z]), np.array(own)[:, None])
 
 
 def test_the_evaluation_value_of_one_household(one):
@@ -101,7 +102,7 @@ def test_households_are_alike(two, rng):
     """Exchange the households, and the shares are exchanged."""
     x = np.log(two.economy.k_ss) + rng.uniform(-0.4, 0.3, (30, 2))
     z = two.economy.exo.shocks(two.economy.exo.initial(rng.random((30, 3))))
-    mirrored = two.policy(x[:, ::-1], (z[0], z[1][:, ::-1]))
+    mirrored = two.policy(x[:, ::-1], Shocks(z.aggregate, z.own[:, ::-1]))
     np.testing.assert_allclose(two.policy(x, z), mirrored[..., ::-1], atol=1e-3)
 
 
@@ -135,7 +136,7 @@ def test_the_evaluation_path_begins_as_described():
     seen = []
 
     def policy(x, z):
-        seen.append((z[0].item(), z[1][:, 0].tolist()))
+        seen.append((z.aggregate.item(), z.own[:, 0].tolist()))
         return np.full((1, 3), 0.1)
 
     planner.evaluation(Planner(N=3), policy, periods=41)
@@ -160,5 +161,5 @@ def test_the_planner_says_when_it_stops_short():
         planner.solve(Planner(), degree=0)
     with pytest.raises(ValueError, match="low=2"):
         planner.solve(Planner(), low=2.0)
-    with pytest.raises(ValueError, match="states may follow"):
+    with pytest.raises(ValueError, match=r"n=12: must be .* at most 4,096 joint states"):
         planner.solve(Planner(N=12))

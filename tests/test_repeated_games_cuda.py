@@ -14,15 +14,15 @@ from marketsai_lite.tabular.repeated_games import learn
 from marketsai_lite.tabular.repeated_games_cuda import learn_cuda
 
 warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, where 64-bit words wrap around
-for n, m, memory, α, δ, dyadic in [
+for n, m, memory, α, β, dyadic in [
     (2, 3, 1, 0.3, 0.9, False), (2, 3, 1, 0.5, 0.5, True), (3, 2, 1, 0.3, 0.9, False),
     (1, 3, 2, 0.3, 0.9, False), (2, 2, 2, 0.3, 0.9, False), (2, 2, 0, 0.3, 0.0, False),
 ]:
     rng = np.random.default_rng(n)
     payoffs = rng.integers(0, 3, (n, *[m] * n)) if dyadic else rng.uniform(size=(n, *[m] * n))
-    common = dict(δ=δ, memory=memory, window=WINDOW, max_periods=PERIODS, keep_q=True)
-    both = learn_cuda(payoffs, SEEDS, α=α, β=np.full(len(SEEDS), 5e-3), **common)
-    one = learn(payoffs, SEEDS, α=α, β=5e-3, threads=1, **common)
+    common = dict(β=β, memory=memory, window=WINDOW, max_periods=PERIODS, keep_q=True)
+    both = learn_cuda(payoffs, SEEDS, α=α, decay=np.full(len(SEEDS), 5e-3), **common)
+    one = learn(payoffs, SEEDS, α=α, decay=5e-3, threads=1, **common)
     for name, x, y in zip(one._fields, one, both):
         assert np.array_equal(x, y), (n, m, memory, name)
 """

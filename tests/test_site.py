@@ -175,9 +175,11 @@ def test_the_notebook_can_be_downloaded(lecture, visit):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the notebook").click()
     assert download.value.suggested_filename == f"{lecture.path.split('/')[1]}.ipynb"
-    twin = (book.ROOT / f"{lecture.path}.ipynb").read_text()
-    assert download.value.path().read_text() == twin
-    assert (SITE / "_sources" / f"{lecture.path}.ipynb").read_text() == twin  # the theme's button
+    twin = (book.ROOT / f"{lecture.path}.ipynb").read_text(encoding="utf-8")
+    assert download.value.path().read_text(encoding="utf-8") == twin
+    assert (SITE / "_sources" / f"{lecture.path}.ipynb").read_text(
+        encoding="utf-8"
+    ) == twin  # the theme's button
 
 
 @needs_chromium
@@ -214,7 +216,12 @@ def test_the_book_numbers_things_as_the_notebook_does(lecture, visit):
 @needs_chromium
 @pytest.mark.parametrize("lecture", LECTURES, ids=lambda p: p.path)
 def test_search_finds_the_lecture(lecture, visit):
-    title = (book.ROOT / f"{lecture.path}.md").read_text().split("\n# ")[1].split("\n")[0]
+    title = (
+        (book.ROOT / f"{lecture.path}.md")
+        .read_text(encoding="utf-8")
+        .split("\n# ")[1]
+        .split("\n")[0]
+    )
     word = max(re.findall(r"\w+", title), key=len)
     page = visit(f"search.html?q={word}")
     page.locator(f"#search-results a[href*='{lecture.path}.html']").first.wait_for()
@@ -243,7 +250,7 @@ def test_the_reader_can_switch_to_dark_and_back(visit):
 def test_the_ledger_shows_every_claim(visit):
     import json
 
-    claims = json.loads((book.build_dir() / "claims.json").read_text())["claims"]
+    claims = json.loads((book.build_dir() / "claims.json").read_text(encoding="utf-8"))["claims"]
     page = visit("book/ledger.html")
     shown = page.locator("table.ledger tbody td:first-child code").all_inner_texts()
     assert shown == [claim["name"] for claim in claims]

@@ -1,6 +1,7 @@
 """Sweeps: the same results wherever they run, and nothing lost when they are killed."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def noise(seed, size=3):
 def duel(seed):
     """Two sessions of the repeated prisoners' dilemma."""
     payoffs = np.array([[[3.0, 0.0], [5.0, 1.0]], [[3.0, 5.0], [0.0, 1.0]]])
-    played = learn(payoffs, [seed, seed + 100], α=0.1, β=1e-3, δ=0.9, window=5_000, threads=1)
+    played = learn(payoffs, [seed, seed + 100], α=0.1, β=0.9, decay=1e-3, window=5_000, threads=1)
     return {"policy": played.policy, "periods": played.periods}
 
 
@@ -104,15 +105,142 @@ def test_a_result_of_other_parameters_is_refused(tmp_path):
         sweep(noise, {"a": {"seed": 2}}, tmp_path, progress=False)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden"])
+# Before anything is computed.
+
+
+def never(**cell):
+    raise AssertionError("computed")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", 3, "a\0", "a\nb", "ä" * 101])
 def test_a_bad_name_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="cells: name"):
-        sweep(noise, {name: {"seed": 1}}, tmp_path)
+        sweep(never, {name: {"seed": 1}}, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
-def test_workers_must_be_positive(tmp_path):
-    with pytest.raises(ValueError, match="workers=0"):
-        sweep(noise, CELLS, tmp_path, workers=0)
+def test_names_that_are_one_file_on_some_machines_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="name 'A': must differ from 'a' in more than case"):
+        sweep(never, {"a": {"seed": 1}, "A": {"seed": 2}}, tmp_path)
+
+
+def test_numbers_and_arrays_of_numpy_are_parameters(tmp_path):
+    cells = {"a": {"seed": np.int64(3), "size": np.int32(2)}, "b": {"seed": np.array([1, 2])}}
+    found = sweep(noise, cells, tmp_path, progress=False)
+    assert np.array_equal(found["a"]["x"], noise(3, 2)["x"])
+    cells = {"a": {"seed": 3, "size": 2}, "b": {"seed": [1, 2]}}
+    same(found, sweep(never, cells, tmp_path, progress=False))
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object(), 1j, {"deep": [b"bytes"]}])
+def test_parameters_that_cannot_be_written_are_refused(tmp_path, value):
+    cells = {**CELLS, "last": {"seed": 1, "size": value}}
+    with pytest.raises(ValueError, match=r"cells: 'last': size=.*: must be numbers, words, or"):
+        sweep(never, cells, tmp_path)
+    with pytest.raises(ValueError, match=r"cells: 'a': parameters \[1\]: must be named by words"):
+        sweep(never, {"a": {1: value}}, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="needs a folder that nobody may fill")
+def test_a_folder_that_cannot_be_written_to_is_noticed_at_once(tmp_path):
+    with pytest.raises(ValueError, match="folder='/sys/kernel': must be a folder that can be wri"):
+        sweep(never, CELLS, "/sys/kernel")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="must be a folder that can be written to"):
+        sweep(never, CELLS, tmp_path / "file" / "below")
+
+
+def test_a_finished_sweep_is_read_from_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
+    found = sweep(noise, CELLS, tmp_path, progress=False)
+
+    def refuse(folder):
+        raise AssertionError("nothing is to be written")
+
+    monkeypatch.setattr("marketsai_lite.running.sweep.must_be_writable", refuse)
+    same(found, sweep(never, CELLS, tmp_path, progress=False))
+
+
+def foreign(path):
+    np.savez(path, x=np.arange(3))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def flipped(path):
+    held = bytearray(path.read_bytes())
+    middle = held.index(b"x.npy") + 150
+    held[middle] ^= 255
+    path.write_bytes(held)
+
+
+def pickled(path):
+    np.savez(path, x=np.array([None]), allow_pickle=True)
+
+
+@pytest.mark.parametrize("damage", [foreign, cut, emptied, flipped, pickled])
+def test_a_damaged_or_foreign_file_is_named_with_the_cure(tmp_path, damage):
+    cells = {"a": {"seed": 1, "size": 100}, "b": {"seed": 2, "size": 100}}
+    sweep(noise, cells, tmp_path, progress=False)
+    damage(tmp_path / "b.npz")
+    with pytest.raises(ValueError, match=r"b\.npz: must be a whole result of a sweep .*remove it"):
+        sweep(never, {"new": {}, **cells}, tmp_path, progress=False)
+    (tmp_path / "b.npz").unlink()
+    found = sweep(noise, cells, tmp_path, progress=False)
+    assert np.array_equal(found["b"]["x"], noise(2, 100)["x"])
+
+
+# What a function may return.
+
+
+def test_a_result_may_have_any_name(tmp_path):
+    names = ("file", "_cell", "cell.json", "allow_pickle", "self", "λ and words", "a/b", "x.npy")
+
+    def f(seed):
+        return {name: np.full((2, seed), i) for i, name in enumerate(names)}
+
+    found = sweep(f, {"a": {"seed": 3}}, tmp_path, progress=False)["a"]
+    again = sweep(never, {"a": {"seed": 3}}, tmp_path, progress=False)["a"]
+    for result in (found, again):
+        assert list(result) == list(names)
+        assert all(np.array_equal(result[n], np.full((2, 3), i)) for i, n in enumerate(names))
+
+
+@pytest.mark.parametrize("value", [1.5, True, "λ", b"x", [], np.float32(0.1), 1j, np.ones((2, 0))])
+def test_what_is_returned_is_read_back_exactly(tmp_path, value):
+    for _ in range(2):  # the second time it comes from the file
+        found = sweep(lambda: {"x": value}, {"a": {}}, tmp_path, progress=False)["a"]["x"]
+        assert found.dtype == np.asarray(value).dtype
+        assert np.array_equal(found, np.asarray(value))
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, "result=None: must be a dict of named arrays"),
+        ({"y": 1, "x": None}, "result: x=None: must be an array, a number or a word"),
+        ({"x": [[1], [1, 2]]}, r"result: x=\[\[1\], \[1, 2\]\]: must be an array"),
+        ({1: 2}, "result: key 1: must be a printable word"),
+    ],
+)
+def test_a_result_that_cannot_be_kept_is_refused_and_not_lost(tmp_path, result, message):
+    with pytest.raises(ValueError, match=f"cell 'a': {message}"):
+        sweep(lambda: result, {"a": {}, "b": {}}, tmp_path, progress=False)
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == "a.refused.pickle"
+    assert pickle.loads(kept.read_bytes()) == result
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True, None])
+def test_workers_must_be_a_positive_integer(tmp_path, workers):
+    with pytest.raises(ValueError, match=f"workers={workers!r}: must be an integer of at least 1"):
+        sweep(never, CELLS, tmp_path, workers=workers)
 
 
 def test_ray_gives_the_same_results_and_survives_the_loss_of_a_node(tmp_path):

@@ -128,21 +128,21 @@ def test_leading_dimensions_are_kept_and_infeasible_actions_never_chosen():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: expected(np.zeros(5), m), r"v has shape \(5,\); permitted: \(6,\)"),
-        (lambda m: action_values(np.zeros((6, 1)), m), r"g has shape \(6, 1\); permitted"),
-        (lambda m: maximum(np.zeros((6, 3)), m), r"q has shape \(6, 3\); permitted: \(\.\.\., 6"),
-        (lambda m: policy_bellman(np.zeros(6), np.full(6, 4), m), r"σ\[0\] = 4; permitted"),
-        (lambda m: policy_bellman(np.zeros(6), np.full(6, -1), m), r"σ\[0\] = -1; permitted"),
-        (lambda m: policy_bellman(np.zeros(6), np.zeros(6), m), r"σ has shape \(6,\) and dtype fl"),
-        (lambda m: policy_bellman(np.zeros(6), np.ones((6, 4)), m), r"row \[0\] of σ sums to 4"),
+        (lambda m: expected(np.zeros(5), m), r"v.shape=\(5,\): must be \(6,\)"),
+        (lambda m: action_values(np.zeros((6, 1)), m), r"g.shape=\(6, 1\): must be"),
+        (lambda m: maximum(np.zeros((6, 3)), m), r"q.shape=\(6, 3\): must be \(\.\.\., 6"),
+        (lambda m: policy_bellman(np.zeros(6), np.full(6, 4), m), r"σ\[0\]=4: must be"),
+        (lambda m: policy_bellman(np.zeros(6), np.full(6, -1), m), r"σ\[0\]=-1: must be"),
+        (lambda m: policy_bellman(np.zeros(6), np.zeros(6), m), r"σ: shape \(6,\), dtype fl"),
+        (lambda m: policy_bellman(np.zeros(6), np.ones((6, 4)), m), r"sum of row \[0\] of σ=4"),
         (lambda m: policy_bellman(np.zeros(6), ~m.feasible.argmin(axis=1), m), "σ"),
         (
             lambda m: policy_bellman(np.zeros(6), (~m.feasible).argmax(axis=1), m),
-            "permitted: a feasible action of state",
+            "must be a feasible action of state",
         ),
         (
             lambda m: policy_bellman(np.zeros(6), np.full((6, 4), 0.25), m),
-            "= 0.25; permitted: 0 where infeasible",
+            "=0.25: must be 0 where infeasible",
         ),
     ],
 )

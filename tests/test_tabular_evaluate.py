@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketsai_lite.tabular.bellman import policy_bellman
-from marketsai_lite.tabular.evaluate import policy_value, transition, value_loss
-from marketsai_lite.tabular.mdp import from_dense
+from marketsai_lite.tabular.evaluate import policy_value, relative_value, transition, value_loss
+from marketsai_lite.tabular.mdp import MDP, from_dense
 from marketsai_lite.tabular.solve import policy_iteration
 from tests.tabular_problems import dense, mdps, random_mdp
 
@@ -65,15 +65,35 @@ def test_the_loss_of_a_negative_value_is_positive():
 @pytest.mark.parametrize(
     ("v_star", "weights", "message"),
     [
-        (np.ones(3), None, r"v_star has shape \(3,\); permitted: \(8,\)"),
-        (np.zeros(8), None, "v_star averages 0.0; permitted: finite and not 0"),
-        (np.full(8, np.nan), None, "v_star averages nan"),
-        (np.ones(8), np.ones(7), r"weights has shape \(7,\)"),
-        (np.ones(8), -np.ones(8), "weights have a negative or no positive entry"),
-        (np.ones(8), np.zeros(8), "weights have a negative or no positive entry"),
+        (np.ones(3), None, r"v_star.shape=\(3,\): must be \(8,\)"),
+        (np.zeros(8), None, "other than 0 on average"),
+        (np.full(8, np.nan), None, "v_star=.*: must be finite"),
+        (np.ones(8), np.ones(7), r"weights.shape=\(7,\)"),
+        (np.ones(8), -np.ones(8), "must be non-negative, with a positive, finite sum"),
+        (np.ones(8), np.zeros(8), "must be non-negative, with a positive, finite sum"),
     ],
 )
 def test_a_wrong_argument_is_named(v_star, weights, message):
     mdp = random_mdp(np.random.default_rng(0), 4, 2, 3, 2)
     with pytest.raises(ValueError, match=message):
         value_loss(mdp.r.argmin(axis=1), mdp, v_star, weights)
+
+
+def test_a_discount_factor_that_is_1_to_rounding_is_named():
+    """Two states that are never left; the second's row sums to one to rounding only."""
+    β = float(np.nextafter(1, 0))
+    P = np.diag([1.0, np.nextafter(1, 2)])[:, None]
+    mdp = from_dense(np.ones((2, 1)), P, β)
+    with pytest.raises(ValueError, match=r"^β=0\.9999999999999999: must be so far below 1"):
+        policy_value(np.zeros(2, int), mdp)
+
+
+@pytest.mark.parametrize("β", [0.5, 0.999, 1 - 1e-9, 1 - 1e-12])
+def test_differences_of_values_keep_their_digits(β):
+    """Two states that take turns: v(0) - v(1) = (r(0) - r(1)) / (1 + β), whatever the level."""
+    index = np.array([1, 0])[:, None, None]
+    mdp = MDP([[1e6 + 0.25], [1e6]], index, None, np.ones((1, 1)), β)
+    level, h = relative_value(np.zeros(2, int), mdp)
+    assert h[0] == 0
+    np.testing.assert_allclose(-h[1], 0.25 / (1 + β), rtol=1e-9)
+    assert level == pytest.approx(1e6 + 0.25 + β * h[1], rel=1e-14)

@@ -11,7 +11,7 @@ from marketsai_lite.tabular import schedules
 from marketsai_lite.tabular.bellman import action_values, expected, greedy
 from marketsai_lite.tabular.evaluate import value_loss
 from marketsai_lite.tabular.mdp import from_dense
-from marketsai_lite.tabular.q_learning import q_learning, uniform
+from marketsai_lite.tabular.q_learning import _cumulative, drawn, q_learning, uniform
 from marketsai_lite.tabular.rng import states
 from marketsai_lite.tabular.solve import policy_iteration
 from tests.tabular_problems import mdps, random_mdp
@@ -184,22 +184,26 @@ def test_the_kernel_is_far_faster_than_plain_python():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n_updates": 0}, "n_updates = 0; permitted: an integer, 1 or more"),
-        ({"n_updates": 1e3}, "n_updates = 1000.0; permitted: an integer"),
-        ({"step": 0.1}, "step = 0.1; permitted: a positive Schedule"),
-        ({"step": schedules.constant(0)}, "permitted: a positive Schedule"),
-        ({"exploration": 0.1}, "exploration = 0.1; permitted: a Schedule or None"),
-        ({"seeds": 10}, "seeds = 10; permitted: a sequence of integers"),
-        ({"seeds": [0.5]}, r"seeds = \[0.5\]; permitted: a sequence of integers"),
-        ({"seeds": []}, r"seeds = \[\]; permitted: one or more integers"),
-        ({"seeds": [0, -1]}, r"seeds = \[0, -1\]; permitted: .* none negative"),
-        ({"q0": np.zeros((8, 4))}, r"q0 has shape \(8, 4\); permitted: \(8, 5\)"),
-        ({"q0": np.nan}, "q0 has a NaN or infinite entry"),
-        ({"record": [0, 5]}, r"record = \[0, 5\]; permitted: increasing integers in 1..100"),
-        ({"record": [5, 7.5]}, r"record = \[5, 7.5\]; permitted"),
-        ({"record": [5, 5]}, r"record = \[5, 5\]; permitted"),
-        ({"record": [5, 101]}, r"record = \[5, 101\]; permitted"),
-        ({"threads": 0}, "threads = 0; permitted: 1 or more"),
+        ({"n_updates": 0}, "n_updates=0: must be an integer >= 1"),
+        ({"n_updates": 1e3 + 0.5}, r"n_updates=1000\.5: must be an integer"),
+        ({"step": 0.1}, "step=0.1: must be a positive Schedule"),
+        ({"step": schedules.constant(0)}, "must be a positive Schedule"),
+        ({"exploration": 0.1}, "exploration=0.1: must be a Schedule or None"),
+        ({"seeds": 10}, "seeds=10: must be one or more distinct integers"),
+        ({"seeds": [0.5]}, r"seeds=\[0.5\]: must be one or more distinct integers"),
+        ({"seeds": []}, r"seeds=\[\]: must be one or more distinct integers"),
+        ({"seeds": [0, -1]}, r"seeds=\[0, -1\]: must be one or more distinct integers"),
+        ({"q0": np.zeros((8, 4))}, r"q0.shape=\(8, 4\): must be \(8, 5\)"),
+        ({"q0": np.nan}, "q0="),
+        ({"record": [0, 5]}, r"record=\[0, 5\]: must be increasing integers in 1..100"),
+        ({"record": [5, 7.5]}, r"record=\[5, 7.5\]: must be"),
+        ({"record": [5, 5]}, r"record=\[5, 5\]: must be"),
+        ({"record": [5, 101]}, r"record=\[5, 101\]: must be"),
+        ({"threads": 1.5}, "threads=1.5: must be an integer >= 1"),
+        ({"seeds": [3, 3]}, r"seeds=\[3, 3\]: must be one or more distinct integers"),
+        ({"step": schedules.Schedule(9, 0.1)}, "step=.*: must be a positive Schedule"),
+        ({"exploration": schedules.Schedule(0, np.nan)}, "exploration=.*: must be a Schedule"),
+        ({"threads": 0}, "threads=0: must be an integer >= 1"),
     ],
 )
 def test_a_wrong_argument_is_named(wrong, message):
@@ -207,3 +211,16 @@ def test_a_wrong_argument_is_named(wrong, message):
     good = {"n_updates": 100, "step": schedules.harmonic(), "seeds": [0]}
     with pytest.raises(ValueError, match=message):
         q_learning(mdp, **(good | wrong))
+
+
+def test_an_outcome_of_probability_zero_is_never_drawn():
+    """Six times 1/6 adds up to less than one; the rest is the sixth outcome's."""
+    row = np.append(np.full(6, 1 / 6), 0.0)
+    assert row.cumsum()[-1] < 1
+    largest = 1 - 2.0**-53
+    assert drawn(_cumulative(row), largest) == 5
+    assert drawn(_cumulative(np.array([0.0, 1.0, 0.0])), 0.0) == 1
+    assert drawn(_cumulative(np.ones(1)), largest) == 0
+    table = np.array([[[0.25, 0.75, 0.0], [0.5, 0.0, 0.5]]])
+    np.testing.assert_array_equal(_cumulative(table), [[[0.25, 1, 1], [0.5, 0.5, 1]]])
+    assert _cumulative(np.empty((4, 2, 0))).shape == (4, 2, 0)

@@ -27,14 +27,14 @@ def test_a_schedule_is_its_formula_in_numpy_and_in_the_kernel(schedule, formula)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: schedules.constant(-0.1), r"level = -0.1; permitted: \[0, 1\]"),
-        (lambda: schedules.constant(1.1), r"level = 1.1; permitted: \[0, 1\]"),
-        (lambda: schedules.constant(np.nan), "level = nan"),
-        (lambda: schedules.power(0), r"ω = 0; permitted: \(0, inf\)"),
-        (lambda: schedules.power(-0.5), "ω = -0.5"),
-        (lambda: schedules.harmonic(-1.0), r"λ = -1.0; permitted: \(0, inf\)"),
-        (lambda: schedules.exponential(np.inf), "λ = inf"),
-        (lambda: schedules.rescaled(1.0), r"β = 1.0; permitted: \[0, 1\)"),
+        (lambda: schedules.constant(-0.1), r"level=-0.1: must be in \[0, 1\]"),
+        (lambda: schedules.constant(1.1), r"level=1.1: must be in \[0, 1\]"),
+        (lambda: schedules.constant(np.nan), "level=nan"),
+        (lambda: schedules.power(0), r"ω=0: must be in \(0, inf\)"),
+        (lambda: schedules.power(-0.5), "ω=-0.5"),
+        (lambda: schedules.harmonic(-1.0), r"λ=-1.0: must be in \(0, inf\)"),
+        (lambda: schedules.exponential(np.inf), "λ=inf"),
+        (lambda: schedules.rescaled(1.0), r"β=1.0: must be in \[0, 1\)"),
     ],
 )
 def test_a_wrong_argument_is_named(make, message):

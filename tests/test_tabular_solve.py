@@ -1,6 +1,9 @@
 import itertools
+import subprocess
+import sys
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +11,9 @@ from hypothesis import strategies as st
 
 from benchmarks.q_learning import brock_mirman
 from benchmarks.solvers import discrete_dp, growth_sized, renumbered, stochastic
-from marketsai_lite.tabular import kernels
+from marketsai_lite.tabular import compiled, kernels
 from marketsai_lite.tabular.bellman import action_values, bellman, expected, greedy
+from marketsai_lite.tabular.enhanced_policy_iteration import enhanced_policy_iteration
 from marketsai_lite.tabular.evaluate import policy_value
 from marketsai_lite.tabular.maximize import Maximizer, MonotoneMaximizer, bisection
 from marketsai_lite.tabular.mdp import MDP
@@ -182,14 +186,16 @@ def test_a_false_claim_of_monotonicity_is_refused(n):
     false = MDP(right.r[:, ::-1], right.index[:, ::-1], None, right.P, right.β)  # saves less
     assert optimistic_policy_iteration(right, monotone=True).converged
     for seed in range(20):
-        with pytest.raises(ValueError, match="monotone = True, but in state"):
+        with pytest.raises(ValueError, match="monotone=True: must be False, since in state"):
             optimistic_policy_iteration(false, monotone=True, rng=np.random.default_rng(seed))
 
 
 def test_a_claim_that_leaves_no_feasible_action_is_refused():
     feasible = np.array([[False, True], [True, False]])
     mdp = MDP(np.zeros((2, 2)), np.zeros((2, 2, 1), int), None, np.eye(1), 0.9, feasible)
-    with pytest.raises(ValueError, match="monotone = True, but no action of state 0 is"):
+    with pytest.raises(
+        ValueError, match="monotone=True: must be False, since no action of state 0 is"
+    ):
         optimistic_policy_iteration(mdp, monotone=True)
 
 
@@ -235,21 +241,133 @@ def test_a_policy_that_ties_with_another_is_kept():
 @pytest.mark.parametrize(
     ("solve", "options", "message"),
     [
-        (value_iteration, {"tol": 0.0}, r"tol = 0.0; permitted: \(0, inf\)"),
-        (value_iteration, {"tol": np.nan}, "tol = nan"),
-        (value_iteration, {"max_iter": 0}, "max_iter = 0; permitted: 1 or more"),
-        (value_iteration, {"v0": np.zeros(5)}, r"v0 has shape \(5,\); permitted: \(6,\)"),
-        (value_iteration, {"v0": np.full(6, np.nan)}, "v0 has a NaN or infinite entry"),
-        (policy_iteration, {"σ0": np.full(6, 4)}, r"σ\[0\] = 4; permitted: actions 0 to 3"),
-        (policy_iteration, {"σ0": np.full((6, 4), 0.25)}, r"σ0 has shape \(6, 4\)"),
-        (policy_iteration, {"max_iter": 0}, "max_iter = 0"),
-        (optimistic_policy_iteration, {"m": -1}, "m = -1; permitted: an integer, 0 or more"),
-        (optimistic_policy_iteration, {"m": 1.5}, "m = 1.5; permitted: an integer, 0 or more"),
-        (optimistic_policy_iteration, {"v0": np.full(6, np.inf)}, "v0 has a NaN or infinite"),
-        (optimistic_policy_iteration, {"tol": -1.0}, "tol = -1.0"),
+        (value_iteration, {"tol": 0.0}, r"tol=0.0: must be in \(0, inf\)"),
+        (value_iteration, {"tol": np.nan}, "tol=nan"),
+        (value_iteration, {"max_iter": 0}, "max_iter=0: must be an integer >= 1"),
+        (value_iteration, {"v0": np.zeros(5)}, r"v0.shape=\(5,\): must be \(6,\)"),
+        (value_iteration, {"v0": np.full(6, np.nan)}, "v0="),
+        (policy_iteration, {"σ0": np.full(6, 4)}, r"σ\[0\]=4: must be one of the actions 0 to 3"),
+        (policy_iteration, {"σ0": np.full((6, 4), 0.25)}, r"σ0.shape=\(6, 4\)"),
+        (policy_iteration, {"max_iter": 0}, "max_iter=0"),
+        (optimistic_policy_iteration, {"m": -1}, "m=-1: must be an integer >= 0"),
+        (optimistic_policy_iteration, {"m": 1.5}, "m=1.5: must be an integer >= 0"),
+        (optimistic_policy_iteration, {"v0": np.full(6, np.inf)}, "v0="),
+        (optimistic_policy_iteration, {"tol": -1.0}, "tol=-1.0"),
     ],
 )
 def test_a_wrong_argument_is_named(solve, options, message):
     mdp = random_mdp(np.random.default_rng(0), 3, 2, 4, 1)
     with pytest.raises(ValueError, match=message):
         solve(mdp, **options)
+
+
+def consumption(unit, n=60, γ=5.0, β=0.96):
+    """Savings with CRRA utility of consumption that is counted in thousands, or in units."""
+    k = np.linspace(1, 20, n)
+    c = np.array([0.5, 1.5]) + 1.03 * k[:, None]
+    c = c.reshape(-1, 1) - k
+    r = np.where(c > 0, c, 1.0) * unit
+    index = np.broadcast_to(np.arange(n)[:, None], (*c.shape, 1))
+    chain = np.array([[0.8, 0.2], [0.2, 0.8]])
+    return MDP(r ** (1 - γ) / (1 - γ), index, None, chain, β, c > 0)
+
+
+def scaled(mdp, factor, constant=0.0):
+    """The same problem in another unit of account, and with a constant in each reward."""
+    r = np.where(np.isfinite(mdp.r), mdp.r, 0.0) * factor + constant
+    return MDP(r, mdp.index, mdp.weight, mdp.P, mdp.β, mdp.feasible)
+
+
+def brute(mdp, sweeps=20_000):
+    """Policy of very many value iterations from which the mean is taken out."""
+    h = np.zeros(mdp.n_states)
+    for _ in range(sweeps):
+        h = bellman(h, mdp)
+        h -= h.mean()
+    return greedy(action_values(expected(h, mdp), mdp), mdp)
+
+
+def test_the_unit_of_consumption_does_not_matter():
+    units, thousands = consumption(1.0), consumption(1000.0)
+    right = brute(units, 2_000)
+    assert len(set(right)) > 30
+    for mdp in units, thousands:
+        solution = policy_iteration(mdp)
+        assert solution.converged and solution.iterations > 2
+        np.testing.assert_array_equal(solution.σ, right)
+        for solve in value_iteration, optimistic_policy_iteration:
+            solution = solve(mdp)
+            assert solution.converged
+            np.testing.assert_array_equal(solution.σ, right)
+
+
+@pytest.mark.parametrize("β", [0.9, 0.999, 0.999999])
+def test_a_constant_in_every_reward_does_not_matter(β):
+    rng = np.random.default_rng(1)
+    mdp = random_mdp(rng, 6, 2, 5, 2, β=β)
+    mdp = scaled(MDP(rng.random((12, 5)), mdp.index, mdp.weight, mdp.P, β), 1.0)
+    right = brute(mdp, 3_000)
+    for constant in 0.0, 100.0, -1e6:
+        solution = policy_iteration(scaled(mdp, 1.0, constant))
+        assert solution.converged
+        np.testing.assert_array_equal(solution.σ, right)
+
+
+@settings(max_examples=50)
+@given(mdps(), st.integers(-300, 300))
+def test_a_power_of_two_in_every_reward_changes_no_bit(mdp, k):
+    other = scaled(mdp, 2.0**k)
+    for solve in (
+        policy_iteration,
+        value_iteration,
+        optimistic_policy_iteration,
+        enhanced_policy_iteration,
+    ):
+        one, two = solve(mdp), solve(other)
+        assert one.converged and two.converged and one.iterations == two.iterations
+        np.testing.assert_array_equal(one.σ, two.σ)
+        table = "q" if solve is enhanced_policy_iteration else "v"
+        np.testing.assert_array_equal(getattr(one, table) * 2.0**k, getattr(two, table))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-13, 1.0, 1e9, 1e15, 1e200])
+@pytest.mark.parametrize("tol", [None, 1e-8])
+def test_what_is_right_to_rounding_has_converged(size, tol):
+    """A tolerance below the rounding of the values asks for what no iteration reaches."""
+    mdp = scaled(random_mdp(np.random.default_rng(2), 6, 2, 5, 2, β=0.95), size)
+    right = policy_iteration(mdp)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for solve in value_iteration, optimistic_policy_iteration, enhanced_policy_iteration:
+            if tol is not None and size < 1e-6:
+                continue  # a tolerance that is given is in the unit of the rewards
+            found = solve(mdp, **({} if tol is None else {"tol": tol}))
+            v = found.q.max(1) if solve is enhanced_policy_iteration else found.v
+            assert found.converged
+            scale = np.abs(right.v).max()
+            within = max(2e-7 * scale if tol is None else tol, 1e-12 * scale)
+            np.testing.assert_allclose(v, right.v, rtol=0, atol=within)
+
+
+def test_nothing_needs_to_be_written():
+    """Without a place for Numba's cache its own `njit(cache=True)` ends the import."""
+    code = """
+import numba.core.caching
+numba.core.caching.CacheImpl._locator_classes = []
+import numpy as np
+from marketsai_lite.tabular import MDP, value_iteration
+from marketsai_lite.tabular import repeated_games, row_scan, sequential_games
+index = np.zeros((1, 1, 1), int)
+print(value_iteration(MDP([[1.0]], index, None, [[1.0]], 0.5), tol=1e-9).v.round(6))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[2.]\n", done.stderr
+
+
+def test_other_errors_of_the_compiler_are_passed_on(monkeypatch):
+    def broken(**options):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        compiled.njit(cache=True)(abs)

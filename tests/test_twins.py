@@ -23,7 +23,7 @@ def labels():
 @pytest.mark.parametrize("page", [p for p in book.pages() if p.path.startswith("lectures/")])
 def test_the_notebook_is_in_step_with_its_lecture(page, labels):
     path = book.ROOT / f"{page.path}.ipynb"
-    assert path.read_text() == export.twin(page, labels), "run `make twins`"
+    assert path.read_text(encoding="utf-8") == export.twin(page, labels), "run `make twins`"
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") for cell in notebook.cells)
@@ -230,7 +230,7 @@ def test_a_label_used_twice_is_refused():
 def test_check_notices_an_edit(tmp_path, monkeypatch, capsys):
     path = book.lectures()[0]
     twin = path.with_suffix(".ipynb")
-    edited = json.loads(twin.read_text())
+    edited = json.loads(twin.read_text(encoding="utf-8"))
     edited["cells"][2]["source"] = ["# edited"]
     read = Path.read_text
     monkeypatch.setattr(

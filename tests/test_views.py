@@ -1,19 +1,22 @@
 """One economy, three views: they agree with `step` and with each other."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
-import torch
-from conftest import ECONOMIES, Savers
+from conftest import ECONOMIES, Attrition, Savers, Taxes, Turns, draw_actions
+from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import RescaleAction
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
-from marketsai_lite.economy import Box, Grid
+from marketsai_lite.economy import Grid, Shocks, Terms
 from marketsai_lite.tabular.solve import policy_iteration
-from marketsai_lite.views.batch import Batch
 from marketsai_lite.views.gymnasium import GymnasiumView
 from marketsai_lite.views.pettingzoo import ParallelView
 from marketsai_lite.views.table import tabulate
@@ -33,7 +36,7 @@ def test_the_table_equals_step_on_every_node(name):
     table = TABLES[name]()
     nodes = table.x[:: table.mdp.nz]
     for s, a in np.ndindex(table.mdp.r.shape):
-        x1, r = economy.step(table.x[s], table.z[s], table.a[a][None])
+        x1, r = economy.step(table.x[s], Shocks(table.z[s], None), table.a[a][None])
         assert table.mdp.r[s, a] == r[0]
         weight = [1.0] if table.mdp.weight is None else table.mdp.weight[s, a]
         # the lottery has the right mean ...
@@ -60,7 +63,7 @@ def test_a_lottery_in_two_dimensions_has_the_right_mean():
     nodes = table.x[:: table.mdp.nz]
     assert table.mdp.index.shape == (5 * 4 * 5, 3, 4)
     for s, a in np.ndindex(table.mdp.r.shape):
-        x1, _ = economy.step(table.x[s], table.z[s], table.a[a][None])
+        x1, _ = economy.step(table.x[s], Shocks(table.z[s], None), table.a[a][None])
         mean = table.mdp.weight[s, a] @ nodes[table.mdp.index[s, a]]
         np.testing.assert_allclose(mean, x1, rtol=1e-12)
 
@@ -120,37 +123,59 @@ def test_a_bad_table_is_refused(call, words):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_pettingzoo_accepts_the_view(economy):
     parallel_api_test(ParallelView(economy, horizon=20), num_cycles=60)
-    parallel_seed_test(lambda: ParallelView(economy, horizon=20), num_cycles=20)
+    if not Terms(economy).masks:  # its agents do not look at masks
+        parallel_seed_test(lambda: ParallelView(economy, horizon=20), num_cycles=20)
 
 
 def test_the_parallel_view_equals_step(economy, rng):
-    env, exo = ParallelView(economy, horizon=30), economy.exo
+    env, exo, terms = ParallelView(economy, horizon=30), economy.exo, Terms(economy)
     stream = np.random.default_rng(7)
     observations, _ = env.reset(seed=7)
     x, i = economy.initial(stream.random(len(economy.state))), exo.initial(stream.random(exo.width))
+    there = np.ones(terms.n, dtype=bool)
     for t in range(30):
         z = exo.shocks(i)
         obs = economy.observe(x, z)
-        for k, agent in enumerate(economy.agents):
-            assert np.array_equal(observations[agent], obs[k])
-        actions = {agent: env.action_space(agent).sample() for agent in economy.agents}
-        a = np.stack(
-            [
-                s.values[actions[k]] if isinstance(s, Grid) else actions[k]
-                for k, s in zip(economy.agents, economy.actions, strict=True)
-            ]
-        )
+        one = Shocks(z.aggregate[None], z.own[None])
+        legal = economy.legal(x, z) if terms.masks else None
+        assert np.array_equal(env.state(), np.hstack([x, z.aggregate, z.own.ravel()]))
+        assert env.state_space.contains(env.state())
+        a, numbers = (v[0] for v in draw_actions(economy, rng, x[None], one))
+        actions = {}
+        for k, (agent, s) in enumerate(zip(economy.agents, economy.actions, strict=True)):
+            if not there[k]:
+                first = legal[k].argmax() if legal is not None else 0
+                a[k, : s.width] = s.values[first] if isinstance(s, Grid) else s.low
+                continue
+            actions[agent] = numbers[k] if isinstance(s, Grid) else a[k, : s.width]
+            seen = observations[agent]
+            if terms.masks:
+                assert np.array_equal(seen["action_mask"], legal[k])
+                seen = seen["observation"]
+            assert env.observation_space(agent).contains(observations[agent])
+            assert np.array_equal(seen, obs[k, : len(seen)]) and not obs[k, len(seen) :].any()
         accounts = economy.accounts(x, z, a)
         x, r = economy.step(x, z, a)
         i = exo.next(i, stream.random(exo.width))
+        d = terms.discount(x, exo.shocks(i), r)
         observations, rewards, ends, truncations, infos = env.step(actions)
-        assert list(rewards.values()) == r.tolist()
-        assert not any(ends.values())
-        assert all(truncations.values()) == (t == 29)
-        assert infos[economy.agents[0]] == {k: float(v) for k, v in accounts.items()}
-    assert env.agents == []
+        for k, agent in enumerate(economy.agents):
+            if there[k]:
+                assert rewards[agent] == r[k]
+                assert ends[agent] == (d[k] == 0)
+                assert truncations[agent] == (t == 29 and d[k] > 0)
+                assert infos[agent] == {
+                    name: float(np.broadcast_to(v, terms.n)[k]) for name, v in accounts.items()
+                }
+            else:
+                assert agent not in {**rewards, **ends, **truncations, **infos, **observations}
+        there &= d > 0
+        assert env.agents == ([] if t == 29 else list(np.array(economy.agents)[there]))
+        if not env.agents:
+            break
     with pytest.raises(ValueError, match="reset"):
         env.step(actions)
+    assert t == 29 or terms.ends
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -170,8 +195,8 @@ def test_gymnasium_accepts_the_view(name):
     [
         (lambda: GymnasiumView(Savers()), "agents"),
         (lambda: ParallelView(Savers(), horizon=0), "horizon"),
-        (lambda: Batch(Savers(), 0), "size"),
-        (lambda: Batch(Savers(), 1, horizon=-1), "horizon"),
+        (lambda: ParallelView(Savers(), horizon=2.5), "horizon"),
+        (lambda: GymnasiumView(LQMonopolist(), horizon=True), "horizon"),
     ],
 )
 def test_a_bad_view_is_refused(call, words):
@@ -181,8 +206,10 @@ def test_a_bad_view_is_refused(call, words):
 
 @pytest.mark.parametrize(
     ("economy", "action"),
-    [(LogitMonopolist(), 15), (LogitMonopolist(), 1.5), (LQMonopolist(), np.array([4.1])),
-     (LQMonopolist(), np.array([np.nan])), (LQMonopolist(), np.array([3.0, 3.0]))],
+    [(LogitMonopolist(), 15), (LogitMonopolist(), 1.5), (LogitMonopolist(), True),
+     (LogitMonopolist(), -1), (LQMonopolist(), np.array([4.1])), (LQMonopolist(), True),
+     (LQMonopolist(), np.array([True])), (LQMonopolist(), np.array([np.nan])),
+     (LQMonopolist(), np.array([3.0, 3.0])), (LQMonopolist(), np.array([4.0 + 3e-6]))],
 )  # fmt: skip
 def test_an_action_out_of_range_is_refused(economy, action):
     env = GymnasiumView(economy)
@@ -191,62 +218,106 @@ def test_an_action_out_of_range_is_refused(economy, action):
         env.step(action)
 
 
-def test_the_batch_equals_step(economy):
-    batch = Batch(economy, 6, horizon=4, dtype=torch.float64)
-    generator, stream = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
-    state, exo = batch.reset(generator), economy.exo
-
-    def uniforms(width):
-        return torch.rand((6, width), generator=stream, dtype=torch.float64)
-
-    def first():
-        return (
-            economy.initial(uniforms(len(economy.state)).numpy()),
-            exo.initial(uniforms(exo.width).numpy()),
-        )
-
-    x, i = first()
-    draws = torch.Generator().manual_seed(4)
-    for t in range(9):
-        z = exo.shocks(i)
-        np.testing.assert_allclose(batch.observe(state).numpy(), economy.observe(x, z), rtol=1e-13)
-        index = torch.randint(0, 2, (6, len(economy.agents)), generator=draws)
-        if isinstance(economy.actions[0], Box):
-            low = np.stack([s.low for s in economy.actions])
-            a = low + 0.1 * index.numpy()[..., None]
-            actions = torch.as_tensor(a)
-        else:
-            a = np.stack([s.values[index[:, k]] for k, s in enumerate(economy.actions)], 1)
-            actions = index
-        accounts = batch.accounts(state, actions)
-        for name, value in economy.accounts(x, z, a).items():
-            np.testing.assert_allclose(accounts[name].numpy(), value, rtol=1e-13)
-        x, r = economy.step(x, z, a)
-        i = exo.next(i, uniforms(exo.width).numpy())
-        state, reward, reached, truncated = batch.step(state, actions, generator)
-        np.testing.assert_allclose(reward.numpy(), r, rtol=1e-13)
-        np.testing.assert_allclose(reached.x.numpy(), x, rtol=1e-13)
-        assert np.array_equal(reached.i.numpy(), i)
-        restart = (t + 1) % 4 == 0
-        assert truncated.tolist() == [restart] * 6
-        fresh = first()
-        if restart:
-            x, i = fresh
-        np.testing.assert_allclose(state.x.numpy(), x, rtol=1e-13)
-        assert state.t.tolist() == [0 if restart else (t + 1) % 4] * 6
+def test_an_action_within_rounding_of_a_bound_is_the_bound():
+    env = GymnasiumView(Growth())
+    rewards = []
+    for action in (np.array([0.02]), np.full(1, 0.02, np.float32)):
+        env.reset(seed=0)
+        rewards.append(env.step(action)[1])
+    assert float(np.float32(0.02)) < 0.02 and rewards[0] == rewards[1]
+    view = GymnasiumView(ECONOMIES["long-plosser"]())
+    bounds = view.action_space
+    env = RescaleAction(view, np.full(bounds.shape, -1.0), np.ones(bounds.shape))
+    for end, bound in ((-1.0, bounds.low), (1.0, bounds.high)):
+        env.reset(seed=0)
+        scaled = env.step(np.full(bounds.shape, end))[1]
+        view.reset(seed=0)
+        assert scaled == view.step(bound)[1]
 
 
-def test_a_batch_can_be_differentiated():
-    batch = Batch(LQMonopolist(), 2, dtype=torch.float64)
-    generator = torch.Generator().manual_seed(0)
-    state = batch.reset(generator)
-    a = torch.full((2, 1, 1), 3.0, dtype=torch.float64, requires_grad=True)
-    batch.step(state, a, generator).reward.sum().backward()
-    np.testing.assert_allclose(a.grad[:, 0, 0], -2 * (3.0 - state.x[:, 0]), rtol=1e-12)
+def test_who_has_ended_leaves_and_is_not_truncated():
+    env = ParallelView(Attrition(), horizon=3)
+    env.reset(seed=0)
+    _, r, ends, cut, _ = env.step({"firm 1": 1, "firm 2": 0})
+    assert ends == {"firm 1": True, "firm 2": False} and not any(cut.values())
+    assert env.agents == ["firm 2"] and r["firm 1"] < 0
+    with pytest.raises(ValueError, match=r"without \['firm 1'\]: only of \['firm 2'\]"):
+        env.step({"firm 1": 0, "firm 2": 0})
+    _, r, *_ = env.step({"firm 2": 0})
+    assert r == {"firm 2": 2.0} or r == {"firm 2": 1.0}  # alone in the market
+    _, _, ends, cut, _ = env.step({"firm 2": 0})
+    assert (ends, cut, env.agents) == ({"firm 2": False}, {"firm 2": True}, [])
+    env.reset(seed=0)
+    for _ in range(2):
+        env.step({"firm 1": 0, "firm 2": 0})
+    _, _, ends, cut, _ = env.step({"firm 1": 1, "firm 2": 1})
+    assert all(ends.values()) and not any(cut.values())
 
 
-def test_a_batch_of_the_wrong_shape_is_refused():
-    batch = Batch(LogitMonopolist(), 4)
-    generator = torch.Generator().manual_seed(0)
-    with pytest.raises(ValueError, match=r"actions: shape \(4,\)"):
-        batch.step(batch.reset(generator), torch.zeros(4, dtype=torch.long), generator)
+def test_actions_are_of_those_who_are_there():
+    env = ParallelView(Savers())
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"actions=\['ana'\]: must be given for \['ben'\] as well"):
+        env.step({"ana": np.array([0.5])})
+    both = {"ana": np.array([0.5]), "ben": np.array([0.5])}
+    with pytest.raises(ValueError, match=r"without \['eve'\]"):
+        env.step({**both, "eve": np.array([0.5])})
+
+
+def test_an_illegal_choice_is_refused():
+    env = ParallelView(Turns())
+    observations, _ = env.reset(seed=0)
+    masks = [observations[agent]["action_mask"] for agent in env.agents]
+    assert sorted(m.sum() for m in masks) == [1, 3] and masks[0].dtype == np.int8
+    waits = int(masks[1].sum() == 1)
+    wrong = int(masks[waits].argmin())
+    with pytest.raises(ValueError, match=rf"action={wrong}: must be legal, one of \["):
+        env.step({agent: wrong for agent in env.agents})
+
+
+def test_spaces_are_those_of_each_group():
+    env = ParallelView(Taxes())
+    widths = [env.observation_space(agent).shape for agent in env.possible_agents]
+    assert widths == [(4,), (4,), (2,)]
+    assert isinstance(env.action_space("government"), spaces.Discrete)
+    assert env.action_space("household 2").shape == (2,) and env.state_space.shape == (5,)
+
+
+def test_the_gymnasium_view_of_an_economy_with_masks_tells_them_apart():
+    env = GymnasiumView(ECONOMIES["follower"](), horizon=6)
+    observation, info = env.reset(seed=0)
+    assert observation.shape == (3,) and info["action_mask"].dtype == np.int8
+    waited = 0
+    for _ in range(6):
+        mask = info["action_mask"]
+        waited += mask.sum() == 1
+        observation, _, terminated, truncated, info = env.step(env.action_space.sample(mask))
+        assert not terminated and env.observation_space.contains(observation)
+    assert truncated and waited == 3
+    env = GymnasiumView(ECONOMIES["survivor"](), horizon=6)
+    env.reset(seed=0)
+    assert env.step(1)[2:4] == (True, False)
+
+
+def test_what_the_caller_does_to_an_observation_changes_nothing():
+    rewards = []
+    for scale in (1.0, 100.0):
+        env = GymnasiumView(ECONOMIES["lq"]())
+        observation, _ = env.reset(seed=0)
+        observation *= scale
+        observation, *_ = env.step(np.array([3.0]))
+        observation *= scale
+        action = np.array([2.5])
+        rewards.append([env.step(action)[1]])
+        action *= scale
+        rewards[-1].append(env.step(np.array([2.5]))[1])
+    assert rewards[0] == rewards[1]
+
+
+def test_a_view_is_freed():
+    env = ParallelView(Turns())
+    env.reset(seed=0)
+    view, _ = weakref.ref(env), env.observation_space("firm 1")
+    del env
+    gc.collect()
+    assert view() is None

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
+from marketsai_lite.running.output import print_anything
 from marketsai_lite.scale import scale
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,13 +31,13 @@ class Page(NamedTuple):
 @cache
 def config():
     """Return ``_config.yml`` as a dict."""
-    return yaml.safe_load((ROOT / "_config.yml").read_text())
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 
 
 @cache
 def pages():
     """Return the book's pages in reading order, chapters numbered as the book numbers them."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     found, number = [Page(toc["root"], None)], 0
     for part in toc["parts"]:
         for chapter in part["chapters"]:
@@ -90,7 +91,7 @@ def _copies(old):
     """Return the files that hold copies of the address, with what they should say."""
     for pattern in COPIES:
         for path in sorted(ROOT.glob(pattern)):
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             new = text.replace(home(old), home())
             new = re.sub(
                 rf"(github(?:\.com)?/){re.escape(slug(old))}(?![\w-])", rf"\1{slug()}", new
@@ -100,15 +101,16 @@ def _copies(old):
 
 def main():
     """Rewrite, or with --check compare, the copies of the repository's address."""
+    print_anything()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if one differs")
     check = parser.parse_args().check
     # CITATION.cff remembers the address that the copies were last written with.
-    old = yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"]
+    old = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["repository-code"]
     differ = [(path, new) for path, text, new in _copies(old) if text != new]
     for path, new in differ:
         if not check:
-            path.write_text(new)
+            path.write_text(new, encoding="utf-8")
         print(("differs: " if check else "rewrote ") + str(path.relative_to(ROOT)))
     sys.exit(int(bool(differ) and check))
 

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from marketsai_lite.running.output import print_anything
 from tools import book
 
 # Colab's runtime of August 2026, https://github.com/googlecolab/backend-info; torch, which Colab
@@ -46,8 +47,8 @@ sys.exit("".join(o["text"] for o in outputs if o.get("name") == "stderr") or Non
 def installed(python):
     """Return the names and versions in an environment."""
     command = [*uv(), "pip", "freeze", "-q", "-p", python]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return {line.split("==")[0].split(" @ ")[0].lower(): line for line in lines}
+    told = subprocess.run(command, check=True, capture_output=True).stdout.decode()
+    return {line.split("==")[0].split(" @ ")[0].lower(): line for line in told.splitlines()}
 
 
 def uv():
@@ -65,12 +66,13 @@ def make_environment(folder):
     stub = folder / "stub" / "google" / "colab"
     stub.mkdir(parents=True)
     (stub / "__init__.py").touch()
-    (folder / "stub" / "sitecustomize.py").write_text("import google.colab\n")
+    (folder / "stub" / "sitecustomize.py").write_text("import google.colab\n", encoding="utf-8")
     return python
 
 
 def main():
     """Execute notebooks in a Colab-like environment."""
+    print_anything()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="lectures (default: all)")
     asked = parser.parse_args().names

@@ -9,6 +9,7 @@ import shutil
 from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
 
+from marketsai_lite.running.output import print_anything
 from tools import book
 
 PAGE = "lectures/mdp.html"
@@ -42,6 +43,7 @@ def framed(picture, radius):
 
 def main():
     """Write the picture."""
+    print_anything()
     with sync_playwright() as play:
         flags = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)

@@ -12,6 +12,7 @@ import sys
 
 import nbformat
 
+from marketsai_lite.running.output import print_anything
 from tools import book
 from tools.blocks import scan, words
 from tools.lectures import read
@@ -34,7 +35,7 @@ def cells_of(page):
     path = book.ROOT / f"{page.path}.md"
     if page.path.startswith("lectures/"):
         return [(c.cell_type, c.source, c.metadata) for c in read(path).cells]
-    text = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(), flags=re.S)
+    text = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8"), flags=re.S)
     return [("markdown", text, {})]
 
 
@@ -92,6 +93,7 @@ def twin(page, labels):
 
 def main():
     """Write, or with --check compare, the notebook of every lecture."""
+    print_anything()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if one differs")
     check = parser.parse_args().check
@@ -103,10 +105,10 @@ def main():
         sys.exit(str(error))
     stale = []
     for path, text in twins.items():
-        if not path.exists() or path.read_text() != text:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(path)
             if not check:
-                path.write_text(text)
+                path.write_text(text, encoding="utf-8")
     orphans = set((book.ROOT / "lectures").glob("*.ipynb")) - set(twins)
     for path in stale:
         print(("out of step: " if check else "wrote ") + str(path.relative_to(book.ROOT)))

@@ -8,31 +8,34 @@ Nothing is stored before a lecture has run to its end.
 """
 
 import argparse
-import ast
-import hashlib
 import json
 import os
 import platform
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.cache.db import NbCacheRecord
+from jupyter_cache.cache.db import DB_NAME, NbCacheRecord
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from myst_parser.config.main import MdParserConfig
 from nbclient import NotebookClient
 
+from marketsai_lite import experiments
+from marketsai_lite.running import source
+from marketsai_lite.running.output import print_anything
 from marketsai_lite.scale import scale
 from tools import book, ledger
+from tools.alone import alone
 
-PACKAGE = book.ROOT / "marketsai_lite"
 RUNTIME = "gymnasium ipykernel ipython matplotlib numba numpy pettingzoo quantecon scipy torch tqdm"
 TIMEOUT = 600  # seconds a cell may take
 HEAVY = ("torch", "ray", "pettingzoo", "gymnasium", "quantecon")
@@ -44,7 +47,7 @@ class LectureError(Exception):
 
 def read(path):
     """Return a lecture as a notebook, read as the book's builder reads it (the cache's key)."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     config = MdParserConfig(enable_extensions=book.config()["parse"]["myst_enable_extensions"])
     reader = create_nb_reader(str(path), config, NbParserConfig(), text)
     if reader is None:
@@ -63,61 +66,40 @@ def versions():
     return found
 
 
-def module_files(names):
-    """Return the package's files behind dotted module names, parents' ``__init__`` included."""
-    files = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] != PACKAGE.name:
-            continue
-        for n in range(1, len(parts) + 1):
-            base = PACKAGE.parent.joinpath(*parts[:n])
-            files |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
-    return files
-
-
-def imported(source, package=""):
-    """Return the dotted names that Python source imports, at any depth of nesting."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")
-            base = parents[: len(parents) + 1 - node.level] if node.level else []
-            stem = ".".join([*base, *filter(None, [node.module])])
-            names |= {stem} | {f"{stem}.{alias.name}" for alias in node.names}
-    return names
-
-
-def closure(source):
-    """Return the package's files that source code depends on, through any chain of imports."""
-    todo, done = module_files(imported(source)), set()
-    while todo:
-        path = todo.pop()
-        done.add(path)
-        package = ".".join(path.parent.relative_to(PACKAGE.parent).parts)
-        todo |= module_files(imported(path.read_text(), package)) - done
-    return done
-
-
 def fingerprint(notebook):
     """Return a hash of all but the code that decides a notebook's outputs."""
     magic = TransformerManager().transform_cell
     code = "\n".join(magic(cell.source) for cell in notebook.cells if cell.cell_type == "code")
-    data = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+    loaded = [f"import {experiments.__name__}.{n}" for n in experiments.names() if f'"{n}"' in code]
+    data = {p for p in source.PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
     data = {p for p in data if "__pycache__" not in p.parts}
-    digest = hashlib.sha256(json.dumps([scale(), versions()]).encode())
-    for path in sorted(closure(code) | data):
-        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    files = source.closure("\n".join([code, *loaded])) | data
+    return source.digest(files, json.dumps([scale(), versions()]))
 
 
-def open_cache():
-    """Return the cache that the book build of this scale reads."""
+def open_cache(say=print):
+    """Return the cache that the book build of this scale reads; an empty one if it is damaged."""
     path = book.build_dir() / ".jupyter_cache"
+    if fault := damage(path / DB_NAME):
+        say(f"{path} is damaged ({fault}): it is emptied, and the lectures run again.")
+        shutil.rmtree(path)
     path.mkdir(parents=True, exist_ok=True)
     return get_cache(path)
+
+
+def damage(path):
+    """Return what is wrong with the database of a cache, or None."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            database.execute(f"SELECT * FROM {NbCacheRecord.__tablename__}").fetchall()
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            raise
+        said = str(error)
+    return None if said == "ok" else said
 
 
 def cached(cache, notebook):
@@ -180,7 +162,12 @@ def execute(name, notebook, say=print):
 
 def executed(path, say=print):
     """Return the record and executed code cells of a lecture, from the cache if they are there."""
-    cache, notebook = open_cache(), read(path)
+    with alone(say):
+        return _executed(path, say)
+
+
+def _executed(path, say):
+    cache, notebook = open_cache(say), read(path)
     hit = cached(cache, notebook)
     if hit:
         say(f"{path.stem}: from the cache ({hit[0].data['execution_seconds']:.1f} s when it ran)")
@@ -210,6 +197,7 @@ def judge_all(results):
 
 def main():
     """Execute the lectures that are not in the cache, then judge every claim."""
+    print_anything()
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="lectures to run (default: all)")
     names = parser.parse_args().names
@@ -232,13 +220,10 @@ def main():
         rows, _ = ledger.judge(
             [{**c, "lecture": "this run"} for c in claims], ledger.read_bands(), scale()
         )
-        print(*map(ledger.describe, rows), sep="\n")
+        inside = [row for row in rows if row["verdict"] == "inside"]
+        print(*map(ledger.describe, inside), *ledger.report(rows, []), sep="\n")
         return
-    rows, unmatched = judge_all(results)
-    wrong = [row for row in rows if row["verdict"] != "inside"]
-    print(*[*map(ledger.describe, wrong), *unmatched], sep="\n")
-    where = (book.build_dir() / "claims.json").relative_to(book.ROOT)
-    print(f"{len(rows)} claims, {len(wrong)} not inside their band: {where}")
+    print(*ledger.report(*judge_all(results)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,25 @@
-"""The ledger of the book's claims: read the bands, collect what was published, judge."""
+"""The ledger of the book's claims: read the bands, collect what was published, judge.
+
+``python -m tools.ledger`` prints the verdicts on the claims of the last build.
+"""
 
 import json
 import math
+import os
+import sys
 
 import yaml
 
 from marketsai_lite.claims import CLAIM, PREFIX
+from marketsai_lite.running.output import print_anything
+from tools import book
 from tools.book import ROOT
 
 BANDS = ROOT / "book" / "claims.yml"
 SCALES = ("smoke", "lecture", "gpu")
+CURE = """What to do: if a number is wrong, mend what moved it, in the lecture or in the package.
+If it is right, write its reference, its reason and its bands in book/claims.yml.
+If the text is about it, read the text again. Then run `make book`."""
 
 
 def read_bands(path=BANDS):
@@ -21,7 +31,7 @@ def read_bands(path=BANDS):
         If an entry lacks a reference, a source, a reason or the bands of two scales, or if a band
         is not a pair of numbers in order.
     """
-    entries = yaml.safe_load(path.read_text()) or {}
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     for name, entry in entries.items():
         keys = set(entry) if isinstance(entry, dict) else set()
         wanted = {"reference", "source", "why", "smoke", "lecture"}
@@ -102,10 +112,32 @@ def describe(row):
     return f"{row['verdict']:8} {row['name']} = {row['text']} ({row['lecture']}; band {allowed})"
 
 
+def report(rows, unmatched):
+    """Return lines on the claims that are not inside their bands, how many, and what to do."""
+    wrong = [row for row in rows if row["verdict"] != "inside"]
+    count = f"{len(rows)} claims, {len(wrong)} not inside their bands"
+    lines = [*map(describe, wrong), *unmatched, count]
+    return [*lines, CURE] if wrong or unmatched else lines
+
+
 def write(rows, unmatched, path, **about):
     """Write the judged claims as JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two builds may be at work
     document = {**about, "unmatched": unmatched, "claims": rows}
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def main():
+    """Print the verdicts on the claims of the last build."""
+    print_anything()
+    path = book.build_dir() / "claims.json"
+    if not path.exists():
+        sys.exit(f"{path} is missing: run `make book`")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    print(*report(document["claims"], document["unmatched"]), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

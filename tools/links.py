@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from marketsai_lite.running.output import print_anything
 from tools import book
 
 LOADS = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src")}
@@ -56,7 +57,9 @@ def check(root):
     -------
     Report
     """
-    pages = {path: Page(path.read_text()) for path in sorted(Path(root).rglob("*.html"))}
+    pages = {
+        path: Page(path.read_text(encoding="utf-8")) for path in sorted(Path(root).rglob("*.html"))
+    }
     pages = {path: page for path, page in pages.items() if "_static" not in path.parts}
     problems, count = [], 0
     for path, page in pages.items():
@@ -89,6 +92,7 @@ def doubles(names):
 
 def main():
     """List what is wrong with the built book's links."""
+    print_anything()
     report = check((book.build_dir() / "html").resolve())
     print(*report.problems, sep="\n")
     print(f"{report.pages} pages, {report.links} links, {len(report.problems)} problems")

@@ -45,7 +45,7 @@ class Ledger(SphinxDirective):
         if not path.exists():
             return [self.state.document.reporter.warning(f"{path} is missing: run `make book`")]
         self.env.note_dependency(str(path))
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         found = []
         for lecture in dict.fromkeys(claim["lecture"] for claim in document["claims"]):
             claims = [c for c in document["claims"] if c["lecture"] == lecture]
@@ -131,11 +131,14 @@ def repair(app, exception):
     if exception is None:
         for path in Path(app.outdir).rglob("*.html"):
             if "_static" not in path.parts:
-                path.write_text(mended(path.read_text()))
+                path.write_text(mended(path.read_text(encoding="utf-8")), encoding="utf-8")
         # Sphinx's search stops at a result without text, such as an entry of the index.
         search = Path(app.outdir, "_static", "searchtools.js")
         empty = 'if (text === "") return document.createElement("p");'
-        search.write_text(search.read_text().replace('if (text === "") return null;', empty))
+        search.write_text(
+            search.read_text(encoding="utf-8").replace('if (text === "") return null;', empty),
+            encoding="utf-8",
+        )
 
 
 def mended(text):

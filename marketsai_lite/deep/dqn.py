@@ -231,8 +231,8 @@ class DQN(nn.Module):
         """Value (B, n) of the best choices by the target network, perhaps chosen by the other."""
         if not self.config.double:
             return self.target.each("best", o, chooser=None)
-        parts = zip(self.target.members, self.target.parts, self.online.parts, strict=True)
-        return torch.cat([target.best(o[:, g], online) for g, target, online in parts], -1)
+        groups = zip(self.target.members, self.target.parts, self.online.parts, strict=True)
+        return torch.cat([target.best(o[:, g], online) for g, target, online in groups], -1)
 
     def mode(self, o, h):
         """Greedy actions of the averaged networks."""

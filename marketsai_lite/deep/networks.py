@@ -130,10 +130,9 @@ class Groups(nn.Module):
     def __init__(self, groups, make, shared=True):
         super().__init__()
         self.members = [g.members for g in groups]
-        sizes = [g.members.stop - g.members.start for g in groups]
-        self.parts = nn.ModuleList(
-            make(g, None if shared else size) for g, size in zip(groups, sizes, strict=True)
-        )
+        sizes = [g.size for g in groups]
+        copies = [None if shared else size for size in sizes]
+        self.parts = nn.ModuleList(map(make, groups, copies))
 
     def each(self, method, *inputs, dim=-2, **options):
         """Call a method of each part with its agents' rows of `inputs` (..., n, width).

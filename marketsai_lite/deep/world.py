@@ -192,7 +192,8 @@ class World:
 
     def _survey(self):
         self.state = self.batch.reset(self.generator)
-        self.scales = Scales((0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
+        none = self.batch.exo.values.new_zeros(()), self.batch.exo.values.new_ones(())
+        self.scales = Scales(none, none, none)
         seen, earned, stood = [], [], []
         for _ in range(SURVEY):
             seen.append(self.observe())

@@ -5,6 +5,7 @@ The equilibrium is in `marketsai_lite.solutions.cournot`.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Cournot:
 
     a: float = 1.0  # demand intercept
     b: float = 1.0  # demand slope
-    costs: np.ndarray = field(default_factory=lambda: np.zeros(2))  # marginal cost of each firm
+    costs: Any = field(default_factory=lambda: np.zeros(2))  # (n,) marginal cost of each firm
     β: float = 0.95  # discount factor
     capacity: float = 1.0  # largest quantity of a firm
 
@@ -58,9 +59,12 @@ class Cournot:
     def initial(self, u):
         return self.capacity * u
 
-    def step(self, x, z, a):
-        q = a[..., 0]
-        return q, (self.price(q)[..., None] - like(self.costs, q)) * q
+    def market(self, x, z, a):
+        return self.price(a[..., 0])[..., None]
+
+    def step(self, x, z, a, m=None):
+        q, p = a[..., 0], self.market(x, z, a) if m is None else m
+        return q, (p - like(self.costs, q)) * q
 
     def observe(self, x, z):
         return namespace(x).stack([x] * len(self.costs), -2)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economy import Box, Exogenous, namespace
+from marketsai_lite.require import require
 
 SPREAD = 0.2  # of log capital around its steady state, by which observations are scaled
 
@@ -57,6 +58,9 @@ class Growth:
         ):
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        log_k = np.log(self.α / (1 / self.β - 1 + self.δ)) / (1 - self.α)
+        small = "so far below 1 that the steady state of capital is between e^-200 and e^200"
+        require(α=(self.α, abs(log_k) < 200, small))
         object.__setattr__(self, "scale", middle_and_half_range(z))
 
     @property

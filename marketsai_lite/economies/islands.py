@@ -12,6 +12,7 @@ import numpy as np
 
 from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economy import Box, Exogenous, Shocks, own_chains
+from marketsai_lite.require import require
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,8 @@ class Islands:
     agents = ("planner",)
 
     def __post_init__(self):
-        if self.d < 1:
-            raise ValueError(f"d={self.d!r}: must be at least 1")
+        whole = isinstance(self.d, int | np.integer) and self.d >= 1
+        require(d=(self.d, whole, "an integer >= 1"))
         object.__setattr__(self, "exo", own_chains(self.island.exo, self.d))
 
     @property

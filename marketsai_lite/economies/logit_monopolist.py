@@ -87,8 +87,12 @@ class LogitMonopolist:
         }
 
     def demand(self, p, a0):
-        """Probability of a sale at price `p` when the outside good is worth `a0`."""
-        return 1.0 / (1.0 + namespace(p).exp((a0 - self.a + p) / self.μ))
+        """Probability of a sale at price `p` when the outside good is worth `a0`.
+
+        This is `logit.logit_demand` of one firm; where the exponent is large it is zero.
+        """
+        xp = namespace(p)
+        return 1.0 / (1.0 + xp.exp(xp.clip((a0 - self.a + p) / self.μ, None, 700.0)))
 
 
 def static_monopolist(a0=0.0, **parameters):

@@ -10,9 +10,11 @@ Equilibrium and collusive prices are in `marketsai_lite.solutions.logit_pricing`
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from marketsai_lite.economies.logit import logit_demand
 from marketsai_lite.economy import Grid, constant, index, like, namespace
 
 
@@ -24,8 +26,8 @@ class LogitOligopoly:
     """
 
     prices: np.ndarray  # (n, m) price grid of each firm
-    a: np.ndarray = field(default_factory=lambda: np.full(2, 2.0))  # qualities
-    c: np.ndarray = field(default_factory=lambda: np.full(2, 1.0))  # marginal costs
+    a: Any = field(default_factory=lambda: np.full(2, 2.0))  # (n,) qualities
+    c: Any = field(default_factory=lambda: np.full(2, 1.0))  # (n,) marginal costs
     a0: float = 0.0  # value of the outside good
     μ: float = 0.25  # taste dispersion
     β: float = 0.95  # discount factor
@@ -81,8 +83,7 @@ class LogitOligopoly:
 
     def demand(self, p):
         """Probabilities of a sale (..., n) at prices `p` (..., n)."""
-        utility = namespace(p).exp((like(self.a, p) - p) / self.μ)
-        return utility / (utility.sum(-1)[..., None] + np.exp(self.a0 / self.μ))
+        return logit_demand(p, self.a, self.a0, self.μ)
 
     def payoffs(self):
         """Profits (n, m, ..., m) at every profile of grid prices: the stage game as an array."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD
-from marketsai_lite.economy import Box, Exogenous, like, namespace
+from marketsai_lite.economy import Box, Exogenous, like, namespace, own_chains
 
 LOW, HIGH = -8.0, 4.0  # bounds of the actions
 
@@ -52,13 +52,13 @@ class LongPlosser:
              f"{d} positive numbers"),
             ("β", 0 < self.β < 1, "in (0, 1)"),
             ("σ", 0 <= self.σ < np.inf, "non-negative"),
-            ("nodes", self.nodes >= 2, "at least 2"),
+            ("nodes", isinstance(self.nodes, int | np.integer) and self.nodes >= 2,
+             "an integer >= 2"),
         ):  # fmt: skip
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
         ε, weight = np.polynomial.hermite_e.hermegauss(self.nodes)
-        P = np.tile(weight / weight.sum(), (1, 1, self.nodes, 1))
-        none = np.zeros((1, 1))  # an aggregate shock that nobody feels
+        shock = Exogenous(self.σ * ε[:, None], np.tile(weight / weight.sum(), (self.nodes, 1)))
         ω = np.linalg.solve(np.eye(d) - self.β * A.T, θ)
         share = self.β * ω[:, None] * A / ω
         for name, value in (
@@ -66,7 +66,7 @@ class LongPlosser:
             ("θ", θ),
             ("ω", ω),
             ("x_ss", np.linalg.solve(np.eye(d) - A, (A * np.log(share)).sum(1))),
-            ("exo", Exogenous(none, none + 1, self.σ * ε[:, None], P, d)),
+            ("exo", own_chains(shock, d)),
         ):
             object.__setattr__(self, name, value)
 

@@ -49,7 +49,7 @@ class LQMonopolist:
             ("ρ", -1 < self.ρ < 1, "in (-1, 1)"),
             ("σ", 0 <= self.σ < np.inf, "non-negative"),
             ("β", 0 <= self.β < 1, "in [0, 1)"),
-            ("nd", self.nd >= 2, "at least 2"),
+            ("nd", isinstance(self.nd, int | np.integer) and self.nd >= 2, "an integer >= 2"),
             ("high", self.low < self.high < np.inf, "above low"),
         ):
             if not ok:

@@ -16,6 +16,7 @@ import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD, booms_and_slumps, middle_and_half_range
 from marketsai_lite.economy import Box, Exogenous, namespace, own_chains
+from marketsai_lite.require import require
 
 BOUND = 4.0  # of the actions: shares up to 55 times more or less than consumption over d
 
@@ -40,7 +41,7 @@ class MultiCountry:
     def __post_init__(self):
         z = self.country.values
         for name, ok, right in (
-            ("d", self.d >= 1, "at least 1"),
+            ("d", isinstance(self.d, int | np.integer) and self.d >= 1, "an integer >= 1"),
             ("α", 0 < self.α < 1, "in (0, 1)"),
             ("β", 0 < self.β < 1, "in (0, 1)"),
             (
@@ -51,6 +52,9 @@ class MultiCountry:
         ):
             if not ok:
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        log_k = np.log(self.α * self.β) / (1 - self.α)
+        small = "so far below 1 that the steady state of capital is between e^-200 and e^200"
+        require(α=(self.α, abs(log_k) < 200, small))
         object.__setattr__(self, "exo", own_chains(self.country, self.d))
         object.__setattr__(self, "scale", middle_and_half_range(z))
 

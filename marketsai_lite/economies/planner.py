@@ -47,8 +47,8 @@ class Planner:
 
     def __post_init__(self):
         for name, ok, right in (
-            ("N", self.N >= 1, "at least 1"),
-            ("M", self.M >= 1, "at least 1"),
+            ("N", isinstance(self.N, int | np.integer) and self.N >= 1, "an integer >= 1"),
+            ("M", isinstance(self.M, int | np.integer) and self.M >= 1, "an integer >= 1"),
             ("α", 0 < self.α < 1, "in (0, 1)"),
             ("β", 0 < self.β < 1, "in (0, 1)"),
             ("δ", 0 < self.δ <= 1, "in (0, 1]"),

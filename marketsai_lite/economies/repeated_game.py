@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marketsai_lite.economy import Grid, constant, index, like, namespace
+from marketsai_lite.economy import Grid, constant, index, like, namespace, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +58,12 @@ class RepeatedGame:
         return like(namespace(u).stack(last, -1), u) + 0.0 * u
 
     def step(self, x, z, a):
-        xp, a = namespace(a), a[..., 0]
+        a = a[..., 0]
         number = a[..., 0]
         for i, m in enumerate(self.payoffs.shape[2:], start=1):
             number = number * m + a[..., i]
-        number = xp.round(number).astype(int) if xp is np else xp.round(number).long()
         flat = like(self.payoffs.reshape(len(self.payoffs), -1).T, a)
-        return a, flat[number]
+        return a, flat[whole(number)]
 
     def observe(self, x, z):
         return namespace(x).stack([x] * len(self.payoffs), -2)

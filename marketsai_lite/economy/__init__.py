@@ -4,12 +4,13 @@
 on NumPy and on PyTorch, and `check` holds an economy to its promises.
 """
 
-from marketsai_lite.economy.arrays import index, like, namespace, placed
+from marketsai_lite.economy.arrays import index, like, namespace, padded, placed, whole
 from marketsai_lite.economy.chains import Exogenous, Shocks, ar1, constant, own_chains, stationary
 from marketsai_lite.economy.check import check_economy, sample_action
-from marketsai_lite.economy.contract import Box, Economy, Grid, Group, Terms
+from marketsai_lite.economy.contract import SLACK, Box, Economy, Grid, Group, Terms
 
 __all__ = [
+    "SLACK",
     "Box",
     "Economy",
     "Exogenous",
@@ -24,7 +25,9 @@ __all__ = [
     "like",
     "namespace",
     "own_chains",
+    "padded",
     "placed",
     "sample_action",
     "stationary",
+    "whole",
 ]

@@ -25,8 +25,19 @@ def like(values, x):
 
 def index(u, m):
     """Uniforms to integers 0, ..., m - 1, each equally likely."""
-    integers = namespace(u).floor(u * m)
-    return integers.astype(int) if namespace(u) is np else integers.long()
+    return whole(namespace(u).floor(u * m))
+
+
+def whole(x):
+    """The nearest integers of floats `x`, of integer type, to index with."""
+    integers = namespace(x).round(x)
+    return integers.astype(int) if namespace(x) is np else integers.long()
+
+
+def padded(rows, width):
+    """`rows` (..., w) filled up with zeros to (..., width)."""
+    zero = [namespace(rows).zeros_like(rows[..., :1])] * (width - rows.shape[-1])
+    return namespace(rows).concatenate([rows, *zero], -1) if zero else rows
 
 
 def pick(values, i):

@@ -1,11 +1,14 @@
 """Exogenous chains: everything that is random in an economy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from marketsai_lite.economy.arrays import like, namespace, pick
+from marketsai_lite.require import require
+
+JOINT = 2**14  # joint states that may be listed: their transition matrix fills 2 GiB
 
 
 class Shocks(NamedTuple):
@@ -53,12 +56,18 @@ class Exogenous:
     own_values: Any = None
     own_transition: Any = None
     n: int = 0
+    first: np.ndarray = field(init=False, repr=False)
+    following: np.ndarray = field(init=False, repr=False)
+    own_first: Any = field(init=False, repr=False, default=None)
+    own_following: Any = field(init=False, repr=False, default=None)
 
     def __post_init__(self):
         values = _finite("values", self.values, ndim=2)
         nz = len(values)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "transition", _stochastic("transition", self.transition, (nz, nz)))
+        whole = isinstance(self.n, int | np.integer) and self.n >= 0
+        require(n=(self.n, whole, "an integer >= 0"))
         if (self.own_values is None) != (self.n == 0) or (self.own_transition is None) != (
             self.n == 0
         ):
@@ -81,6 +90,7 @@ class Exogenous:
             nz, ne = len(P), Q.shape[-1]
             joint = (P[:, None, :, None] * Q.transpose(0, 2, 1, 3)).reshape(nz * ne, nz * ne)
             given_z = stationary(joint).reshape(nz, ne)
+            given_z[given_z.sum(1) == 0] = 1.0  # a state of z that is left for ever is never drawn
             held |= {"own_first": given_z / given_z.sum(1, keepdims=True), "own_following": Q}
         for name, P in held.items():
             object.__setattr__(self, name, _thresholds(P))
@@ -99,15 +109,35 @@ class Exogenous:
         e = [pick(own[:, k], i[..., 1:]) for k in range(own.shape[1])]
         return Shocks(z, e[0][..., None] if len(e) == 1 else namespace(i).stack(e, -1))
 
-    def joint(self):
-        """Every combination of states (m, width), and the transition between them (m, m)."""
-        sizes = (len(self.values), *[len(self.own_values) if self.n else 1] * self.n)
-        i = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), -1)
-        z, z1 = i[:, None, 0], i[:, 0]
+    def successors(self, i):
+        """All states (m, width) that may follow `i` (..., width), and their probabilities (..., m).
+
+        Raises
+        ------
+        ValueError
+            If there are more than 16,384 combinations of states.
+        """
+        nz, ne = len(self.values), len(self.own_values) if self.n else 1
+        most = f"small enough for at most {JOINT:,} joint states: here are {nz} times {ne}^{self.n}"
+        require(n=(self.n, nz * ne**self.n <= JOINT, most))
+        sizes = (nz, *[ne] * self.n)
+        states = np.stack(np.unravel_index(np.arange(np.prod(sizes)), sizes), -1)
+        z, z1 = i[..., :1], states[:, 0]
         P = self.transition[z, z1]
         for k in range(1, self.width):
-            P = P * self.own_transition[z, z1, i[:, None, k], i[:, k]]
-        return i, P
+            P = P * self.own_transition[z, z1, i[..., k, None], states[:, k]]
+        return states, P
+
+    def joint(self):
+        """Every combination of states (m, width), and the transition between them (m, m).
+
+        Raises
+        ------
+        ValueError
+            If there are more than 16,384 combinations.
+        """
+        states, _ = self.successors(np.zeros(self.width, dtype=int))
+        return states, self.successors(states)[1]
 
     def initial(self, u):
         """Draw `i` (..., width) from the stationary distribution with uniforms `u` (..., width)."""
@@ -153,10 +183,48 @@ def ar1(n, ρ, σ):
 
 
 def stationary(P):
-    """Stationary distribution of the chain `P`; the uniform mixture where there are several."""
-    P = np.asarray(P, dtype=float)
-    π = np.linalg.lstsq((np.eye(len(P)) - P + 1.0).T, np.ones(len(P)), rcond=None)[0]
-    return np.maximum(π, 0.0) / np.maximum(π, 0.0).sum()
+    """Distribution in which the chain `P` stands in the long run if it may start anywhere.
+
+    Each state is an equally likely start. Where one class of states is closed this is the chain's
+    only stationary distribution; where several are, it weighs each of theirs by the share of starts
+    from which the chain ends there. With periods it is the share of time spent in each state.
+
+    Parameters
+    ----------
+    P : (n, n)
+        Row-stochastic matrix.
+
+    Returns
+    -------
+    (n,)
+        Each entry is right to a few units in its last digit, however small it is: nothing is ever
+        subtracted (Grassmann, Taksar and Heyman, 1985, Operations Research 33).
+
+    Raises
+    ------
+    ValueError
+        If `P` is not square or a row is not a probability distribution.
+    """
+    P = _finite("P", P, ndim=2)
+    P = _stochastic("P", P, (len(P), len(P)))
+    n = len(P)
+    A, start = P.copy(), np.full(n, 1 / n)
+    visits, ends = np.zeros((n, n)), np.zeros(n, dtype=bool)
+    for k in reversed(range(n)):  # take out state k: who moves to it, moves on to those left
+        A[k, k] = 0.0
+        out = A[k].sum()
+        if out == 0:  # nothing is left of its class but k, where the chain ends
+            ends[k] = True
+            continue
+        visits[:, k] = A[:, k] / out  # to k, for each visit to a state that is left
+        onward = A[k] / out
+        start += start[k] * onward
+        A[:k] += np.outer(A[:k, k], onward)
+        A[k], A[:, k], start[k] = 0.0, 0.0, 0.0
+    π = np.diag(ends.astype(float))[:, ends]  # one column for each class
+    for k in np.flatnonzero(~ends).tolist():
+        π[k] = visits[:, k] @ π
+    return π / π.sum(0) @ start[ends]
 
 
 def _finite(name, value, ndim):
@@ -182,9 +250,8 @@ def _thresholds(P):
     drawn where rounding leaves the sum of a row below one.
     """
     later = np.cumsum(P[..., ::-1], -1)[..., -2::-1]  # probability of all later states
-    return np.where(later > 0, np.cumsum(P, -1)[..., :-1], np.inf).reshape(
-        P[..., 0].size, -1 + P.shape[-1]
-    )
+    F = np.where(later > 0, np.cumsum(P, -1)[..., :-1], np.inf)
+    return F.reshape(P[..., 0].size, P.shape[-1] - 1)
 
 
 def _draw(thresholds, row, u):

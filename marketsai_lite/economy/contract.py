@@ -24,6 +24,8 @@ from marketsai_lite.economy.arrays import namespace
 from marketsai_lite.economy.chains import Exogenous
 from marketsai_lite.require import require
 
+SLACK = 1e-6  # of a box's width: an action this far outside is at the bound but for rounding
+
 
 class Box(NamedTuple):
     """A continuous action: every vector between `low` and `high`, both of shape (da,)."""
@@ -65,7 +67,8 @@ class Group(NamedTuple):
 class Economy(Protocol):
     """What every economy offers.  n agents, states of length dx, actions of length da at most.
 
-    An economy may say more than the members below.  Each of these has a default.
+    An economy may say more than the members below.  Each of these may be missing, or None, and
+    then has a default.
 
     ``groups``
         A tuple of `Group`, in the order of the agents.  Default: one group, or one for each run of
@@ -131,6 +134,8 @@ class Terms:
         Whether prices form in a market.
     masks : bool
         Whether some choices may be illegal.
+    m : int
+        Length of the longest grid, and so of a row of ``legal``; 0 without grids.
 
     Raises
     ------
@@ -148,11 +153,12 @@ class Terms:
             actions=(economy.actions, len(economy.actions) == self.n, f"{self.n}, one an agent"),
         )
         self.da = max(s.width for s in economy.actions)
+        self.m = max(len(s.values) if isinstance(s, Grid) else 0 for s in economy.actions)
         x, i = np.zeros(self.dx), np.zeros(economy.exo.width, dtype=int)
         with np.errstate(all="ignore"):
             self.do = economy.observe(x, economy.exo.shocks(i)).shape[-1]
         self.ends, self.takes, self.masks = (
-            hasattr(economy, member) for member in ("discount", "market", "legal")
+            getattr(economy, member, None) is not None for member in ("discount", "market", "legal")
         )
         self.groups = _groups(economy, self.do)
 
@@ -168,6 +174,10 @@ class Terms:
         """The economy's step, with prices and aggregates `m` as given or as they form."""
         return self.economy.step(x, z, a) if m is None else self.economy.step(x, z, a, m)
 
+    def seen(self, k):
+        """Numbers that agent `k` observes; the rest of its row is zero."""
+        return next(g.width for g in self.groups if k in range(self.n)[g.members])
+
     def discount(self, x1, z1, r):
         """Discounts, of the shape of the rewards `r` (..., n)."""
         if self.ends:
@@ -177,7 +187,7 @@ class Terms:
 
 def _groups(economy, do):
     actions, n = economy.actions, len(economy.agents)
-    if not hasattr(economy, "groups"):
+    if getattr(economy, "groups", None) is None:
         alike = all(type(s) is type(actions[0]) and s.width == actions[0].width for s in actions)
         require(agents=(economy.agents, alike, "in `groups`, since their action sets are unlike"))
         starts = [0, *[k for k in range(1, n) if not _equal(actions[k - 1], actions[k])], n]

@@ -11,24 +11,37 @@ Each experiment is one module of this package with
 
 ``python -m marketsai_lite.experiments`` lists them, and with a name runs one, resumably.  What a
 run found is a JSON file in ``recorded/``, with its provenance; lectures read it by `recorded`.
+``--only TEXT`` computes the cells whose names contain TEXT and takes the others from that file.
 """
 
 import importlib
 import json
+import os
 import pkgutil
 from importlib import resources
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from marketsai_lite.require import require
+
+
+class Origin(NamedTuple):
+    """Where a cell's result comes from."""
+
+    commit: str  # ends in -dirty if the code was changed after it
+    processor: str | None  # not told of results that do not depend on it
+
 
 class Recorded(NamedTuple):
     """The recorded result of an experiment."""
 
-    provenance: dict[str, Any]  # command, date, versions, machine, commit, CPU seconds
+    provenance: dict[str, Any]  # command, date, versions, machine, commits, CPU seconds
     parameters: dict[str, dict[str, Any]]  # of each cell
     results: dict[str, dict[str, np.ndarray]]  # of each cell
+    origins: dict[str, Origin]  # of each cell
 
 
 def names() -> list[str]:
@@ -44,26 +57,45 @@ def load(name: str) -> ModuleType:
     ValueError
         If there is no such experiment.
     """
-    if name not in names():
-        raise ValueError(f"name={name!r}: must be one of {', '.join(names())}")
+    _check(name)
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def recorded(name: str) -> Recorded:
+def _check(name: str) -> None:
+    require(name=(name, name in names(), f"one of {', '.join(names())}"))
+
+
+def recorded(name: str, folder: str | os.PathLike | None = None) -> Recorded:
     """Return what the last full run of an experiment found.
+
+    Parameters
+    ----------
+    name : str
+    folder : path, optional
+        Where ``NAME.json`` is; by default in the package.  A run of the installed package writes
+        it to ``_build/experiments``.
 
     Raises
     ------
+    ValueError
+        If there is no such experiment.
     FileNotFoundError
         If it has never been run to its end.
     """
-    file = resources.files(__name__) / "recorded" / f"{name}.json"
+    _check(name)
+    file = (resources.files(__name__) / "recorded" if folder is None else Path(folder)) / (
+        f"{name}.json"
+    )
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: run `python -m {__name__} {name}`, which writes it")
     held = json.loads(file.read_text(encoding="utf-8"))
+    cells = held["cells"]
     return Recorded(
         held["provenance"],
-        {cell: entry["parameters"] for cell, entry in held["cells"].items()},
+        {cell: entry["parameters"] for cell, entry in cells.items()},
         {
             cell: {key: np.array(value) for key, value in entry["result"].items()}
-            for cell, entry in held["cells"].items()
+            for cell, entry in cells.items()
         },
+        {cell: Origin(entry["commit"], entry.get("processor")) for cell, entry in cells.items()},
     )

@@ -46,7 +46,8 @@ def market(n: int = 2, c2: float = 1.0, spread: float = 0.0) -> Market:
     p_N = np.array([nash_prices(a, c, a0=a0) for a0 in levels])
     p_M = np.array([monopoly_prices(a, c, a0=a0) for a0 in levels])
     grid = price_grid(p_N.min(0), p_M.max(0))
-    states = np.round([LogitOligopoly(grid, a, c, a0=a0).payoffs() for a0 in levels], DIGITS)
+    firms = np.array(a), np.array(c)
+    states = np.round([LogitOligopoly(grid, *firms, a0=a0).payoffs() for a0 in levels], DIGITS)
     nash = np.mean([profits(p, a, c, a0=a0) for p, a0 in zip(p_N, levels, strict=True)], 0)
     top = np.mean([profits(p, a, c, a0=a0) for p, a0 in zip(p_M, levels, strict=True)], 0)
     return Market(states.mean(0), nash, top, states)
@@ -61,23 +62,23 @@ def gains(sessions: Sessions, game: Market) -> np.ndarray:
     return profit_gain(np.array(profit), game.nash, game.monopoly)
 
 
-def equilibrium_share(sessions: Sessions, game: Market, δ: float) -> float:
+def equilibrium_share(sessions: Sessions, game: Market, β: float) -> float:
     """Share of sessions in which no single deviation pays any firm, anywhere on the cycle."""
     m = game.payoffs.shape[1]
     passed = []
     for policy, state in zip(sessions.policy, sessions.state, strict=True):
         cycle = limit_cycle(policy, state, m)
-        passed.append(not deviation_gap(policy, game.payoffs, δ)[:, cycle].any())
+        passed.append(not deviation_gap(policy, game.payoffs, β)[:, cycle].any())
     return float(np.mean(passed))
 
 
-def deterred_share(sessions: Sessions, game: Market, δ: float) -> float:
+def deterred_share(sessions: Sessions, game: Market, β: float) -> float:
     """Share of deviations to the static best response, over sessions and firms, that do not pay."""
     m = game.payoffs.shape[1]
     shares = []
     for policy, state in zip(sessions.policy, sessions.state, strict=True):
         cycle = limit_cycle(policy, state, m)
-        Q, V = action_values(policy, game.payoffs, δ), values(policy, game.payoffs, δ)
+        Q, V = action_values(policy, game.payoffs, β), values(policy, game.payoffs, β)
         for i in range(len(policy)):
             action = impulse_response(policy, cycle, game.payoffs, i, periods=1).actions[:, 0, i]
             shares.append(np.mean(Q[i, cycle, action] < V[i, cycle]))

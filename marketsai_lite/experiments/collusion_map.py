@@ -1,6 +1,6 @@
-"""Algorithmic collusion over the speed of learning α and of the decay of exploration β.
+"""Algorithmic collusion over the speed of learning α and of the decay of exploration.
 
-The duopoly of Calvano et al. (2020, figures 1, 2, A1), memory 1, δ = 0.95, on 20 by 20 cells of
+The duopoly of Calvano et al. (2020, figures 1, 2, A1), memory 1, β = 0.95, on 20 by 20 cells of
 100 sessions, where the paper has 100 by 100 of 1,000.
 """
 
@@ -12,24 +12,24 @@ from marketsai_lite.tabular.repeated_games import learn
 
 COST = 570
 SESSIONS, FIRST_SEED = 100, 10_000
-δ = 0.95
+β = 0.95
 
 
 def cells():
-    """Return the grid: α = 0.0125, ..., 0.25 and β = 1e-6, ..., 2e-5."""
+    """Return the grid: α = 0.0125, ..., 0.25 and decay = 1e-6, ..., 2e-5."""
     grid = [(i / 80, j / 1_000_000) for i in range(1, 21) for j in range(1, 21)]
-    return {f"α {α:g}, β {β:g}": {"α": α, "β": β} for α, β in grid}
+    return {f"α {α:g}, decay {decay:g}": {"α": α, "decay": decay} for α, decay in grid}
 
 
-def run(α, β):
+def run(α, decay):
     """Return what 100 sessions of one cell come to."""
     game = market()
     sessions = learn(
-        game.payoffs, range(FIRST_SEED, FIRST_SEED + SESSIONS), α=α, β=β, δ=δ, threads=1
+        game.payoffs, range(FIRST_SEED, FIRST_SEED + SESSIONS), α=α, β=β, decay=decay, threads=1
     )
     gain = gains(sessions, game)
     gap = [
-        equilibrium_gap(policy, game.payoffs, δ)[:, limit_cycle(policy, state, 15)].mean()
+        equilibrium_gap(policy, game.payoffs, β)[:, limit_cycle(policy, state, 15)].mean()
         for policy, state in zip(sessions.policy, sessions.state, strict=True)
     ]
     return {
@@ -37,6 +37,6 @@ def run(α, β):
         "sd": gain.std(ddof=1),
         "periods": sessions.periods.mean(),
         "converged": sessions.converged.mean(),
-        "equilibrium": equilibrium_share(sessions, game, δ),
+        "equilibrium": equilibrium_share(sessions, game, β),
         "gap": np.mean(gap),
     }

@@ -1,7 +1,7 @@
 """Algorithmic collusion of two firms that move in turns, in Klein's market.
 
 Homogeneous goods, demand 1 - p, no cost, k + 1 prices 0, 1/k, ..., 1 (Klein 2021, RAND 52(3),
-figure 4: δ = 0.95, α = 0.3, tables from 0, exploration that falls to 1e-6 in 500,000 periods).
+figure 4: β = 0.95, α = 0.3, tables from 0, exploration that falls to 1e-6 in 500,000 periods).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from marketsai_lite.tabular.sequential_games import learn_sequential, sequential
 
 COST = 6
 SESSIONS, FIRST_SEED = 200, 30_000
-BETA = 6 * float(np.log(10)) / 500_000
+DECAY = 6 * float(np.log(10)) / 500_000
 
 
 def cells():
@@ -31,7 +31,7 @@ def run(k):
     """Return profits on the limit cycle (N,), a firm's mean, and whether the price is constant."""
     π = bertrand(k)
     sessions = learn_sequential(
-        π, range(FIRST_SEED, FIRST_SEED + SESSIONS), α=0.3, β=BETA, δ=0.95, threads=1
+        π, range(FIRST_SEED, FIRST_SEED + SESSIONS), α=0.3, β=0.95, decay=DECAY, threads=1
     )
     profit, constant = [], []
     for policy, actions, mover in zip(*sessions[:3], strict=True):

@@ -21,18 +21,18 @@ CASES: dict[str, tuple[int, int, dict[str, Any]]] = {
     **{f"cost {c2}": (200, 200, {"c2": c2}) for c2 in (0.875, 0.75, 0.625, 0.5, 0.25)},
     **{f"demand ± {x}": (200, 100, {"spread": x}) for x in (0.05, 0.15, 0.25)},
     **{
-        f"δ = {δ}": (100, 100, {"δ": δ})
-        for δ in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+        f"β = {β}": (100, 100, {"β": β})
+        for β in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
     },
     "no memory": (100, 100, {"memory": 0}),
-    "no memory, δ = 0": (200, 200, {"memory": 0, "δ": 0.0, "α": 0.25, "β": 1e-3}),
+    "no memory, β = 0": (200, 200, {"memory": 0, "β": 0.0, "α": 0.25, "decay": 1e-3}),
     "synchronous": (50, 50, {"synchronous": True}),
-    "synchronous, δ = 0": (20, 20, {"synchronous": True, "δ": 0.0}),
+    "synchronous, β = 0": (20, 20, {"synchronous": True, "β": 0.0}),
     "start at 0": (100, 100, {"start": 0.0}),
     "start at 5": (100, 100, {"start": 5.0}),
-    "start at 10, no exploration": (100, 100, {"start": 10.0, "β": 100.0}),
+    "start at 10, no exploration": (100, 100, {"start": 10.0, "decay": 100.0}),
     "random start": (100, 100, {"start": "random"}),
-    "Boltzmann": (40, 40, {"α": 0.05, "β": -float(np.log(0.999961)), "temperature": 1000.0}),
+    "Boltzmann": (40, 40, {"α": 0.05, "decay": -float(np.log(0.999961)), "temperature": 1000.0}),
 }
 
 
@@ -60,8 +60,8 @@ def run(
     spread=0.0,
     start=None,
     α=0.15,
-    β=4e-6,
-    δ=0.95,
+    β=0.95,
+    decay=4e-6,
     memory=1,
     synchronous=False,
     temperature=None,
@@ -72,7 +72,8 @@ def run(
     shaken by up to 1e-9, lest both firms break ties alike.
     """
     game = market(n, c2, spread)
-    options = dict(α=α, β=β, δ=δ, memory=memory, synchronous=synchronous, temperature=temperature)
+    rates = dict(α=α, β=β, decay=decay, temperature=temperature)
+    options = dict(**rates, memory=memory, synchronous=synchronous)
     demand = [1 / len(game.states)] * len(game.states)
     if start is None:
         sessions = learn(game.states, range(*seeds), demand=demand, threads=1, **options)
@@ -88,8 +89,8 @@ def run(
         "gain": gains(sessions, game),
         "periods": sessions.periods.mean(),
         "converged": sessions.converged.mean(),
-        "equilibrium": equilibrium_share(sessions, game, δ),
-        "deterred": deterred_share(sessions, game, δ),
+        "equilibrium": equilibrium_share(sessions, game, β),
+        "deterred": deterred_share(sessions, game, β),
     }
     if memory == 2:
         result["gain_transposed"] = gains(_transposed(sessions), game)

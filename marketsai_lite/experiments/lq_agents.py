@@ -84,7 +84,7 @@ def ruler(economy, nodes=201, periods=400):
     best = exact.policy(q[:, None], d)
     at = np.stack(np.broadcast_arrays(q[:, None], d), -1)[..., None, :]
     x, i, chosen = scores.simulate(
-        economy, lambda x, z: exact.policy(x, z)[..., None], size=20, drop=100
+        economy, lambda x, z: exact.policy(x, z.aggregate)[..., None], size=20, drop=100
     )
     visited = economy.observe(x, economy.exo.shocks(i))
 

@@ -1,8 +1,8 @@
 """Where exogenous chains stand, and where they may go next."""
 
-from itertools import product
-
 import numpy as np
+
+from marketsai_lite.require import require
 
 LIMIT = 4096  # successors that may be listed
 
@@ -35,11 +35,6 @@ def successors(exo, i):
         If there are more than 4,096 combinations.
     """
     nz, ne = len(exo.values), len(exo.own_values) if exo.n else 1
-    if nz * ne**exo.n > LIMIT:
-        raise ValueError(f"exo: {nz * ne**exo.n} states may follow: must be at most {LIMIT}")
-    states = np.array(list(product(range(nz), *[range(ne)] * exo.n)))
-    z, z1 = i[..., :1], states[:, 0]
-    probability = exo.transition[z, z1]
-    for k in range(1, exo.width):
-        probability = probability * exo.own_transition[z, z1, i[..., k, None], states[:, k]]
-    return states, probability
+    few = f"small enough for at most {LIMIT:,} joint states: here are {nz} times {ne}^{exo.n}"
+    require(n=(exo.n, nz * ne**exo.n <= LIMIT, few))
+    return exo.successors(i)

@@ -19,7 +19,11 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from marketsai_lite.economies.growth import Growth
+from marketsai_lite.require import require
 from marketsai_lite.solutions.chains import locate
+from marketsai_lite.tabular.arguments import number, whole
+
+ORDINARY = "one whose consumption, to the power -γ, floating-point numbers can hold"
 
 
 class EGM(NamedTuple):
@@ -66,7 +70,7 @@ class EGM(NamedTuple):
         return nodes + h10[..., None] * self.dv[j] + h11[..., None] * self.dv[j + 1]
 
 
-def solve(economy, *, n=2000, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
+def solve(economy, *, n=6_600, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
     """Solve a `Growth` economy as if the share saved were unbounded.
 
     Parameters
@@ -74,7 +78,8 @@ def solve(economy, *, n=2000, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
     economy : Growth
         Any.
     n : int
-        Points of the grid of capital.
+        Points of the grid of capital. The default makes Euler errors of about 2e-8 near the steady
+        state; they fall with the square of the distance between points.
     low, high : float
         Its ends, relative to the steady state.
     tol : float
@@ -90,30 +95,39 @@ def solve(economy, *, n=2000, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
     Raises
     ------
     ValueError
-        If the grid has fewer than 2 points or `low < 1 < high` does not hold.
+        If the grid has fewer than 2 points, `0 < low < 1 < high` does not hold, `tol` or `max_iter`
+        is not positive, or the grid is too narrow for what the economy saves.
     """
-    if n < 2:
-        raise ValueError(f"n={n}: must be at least 2")
-    if not 0 < low < 1 < high < np.inf:
-        raise ValueError(f"low={low}, high={high}: must be such that 0 < low < 1 < high")
+    require(
+        n=(n, whole(n, 2), "an integer >= 2"),
+        low=(low, 0 < number(low) < 1, "in (0, 1)"),
+        high=(high, 1 < number(high) < np.inf, "in (1, inf)"),
+        tol=(tol, 0 < number(tol) < np.inf, "in (0, inf)"),
+        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
+    )
     α, β, γ, δ = economy.α, economy.β, economy.γ, economy.δ
     z, P = economy.exo.values, economy.exo.transition
-    x = np.log(economy.k_ss) + np.linspace(np.log(low), np.log(high), n)
+    x = np.log(economy.k_ss) + np.linspace(np.log(low), np.log(high), int(n))
     k = np.exp(x)
     cash = z * k**α + (1 - δ) * k  # (nz, n)
     gross = z * α * k ** (α - 1) + 1 - δ
     c1 = (1 - economy.s_ss) * z * k**α  # a first guess of c(m', z')
     residual, iterations = np.inf, 0
-    while residual > tol and iterations < max_iter:
+    while not residual <= tol and iterations < max_iter:
         c = (β * P @ (gross * c1**-γ)) ** (-1 / γ)
         m, c = _origin(c + k), _origin(c)
         new = np.stack([_line(*row) for row in zip(cash, m, c, strict=True)])
         residual, iterations = float(np.abs(new / c1 - 1).max()), iterations + 1
         c1 = new
-    if residual > tol:
+        require(economy=(economy, np.isfinite(residual), ORDINARY))
+    if not residual <= tol:
         warnings.warn(f"EGM stopped after {iterations} iterations at {residual:.1e}", stacklevel=2)
+    left = "so high, and `max_iter` so large, that consumption leaves something of all cash on hand"
+    require(high=(high, (c1 < cash).all(), left))
     dv = (c1**-γ * gross * k).T
+    require(economy=(economy, np.isfinite(dv).all(), ORDINARY))
     v = _policy_value(economy, x, c1.T, np.log(cash - c1).T, dv)
+    require(economy=(economy, all(np.isfinite(y).all() for y in (m, c, v)), ORDINARY))
     return EGM(economy, m, c, x, v, dv, iterations, residual, residual <= tol)
 
 

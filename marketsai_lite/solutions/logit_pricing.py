@@ -23,30 +23,44 @@ algorithmic pricing, and collusion, American Economic Review 110(10).
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp, softmax, wrightomega
+from scipy.special import logsumexp, wrightomega
+
+from marketsai_lite.economies.logit import logit_demand
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import array, number, whole
 
 Vector = Sequence[float] | np.ndarray
 
 
 def demand(p: np.ndarray, a: Vector, *, a0: float = 0.0, μ: float = 0.25) -> np.ndarray:
-    """Market shares at prices `p`, shape (..., n)."""
-    u = (np.asarray(a) - p) / μ
-    outside = np.full((*u.shape[:-1], 1), a0 / μ)
-    return softmax(np.concatenate([u, outside], axis=-1), axis=-1)[..., :-1]
+    """Market shares at prices `p`, shape (..., n).
+
+    Errors as in `nash_prices`.
+    """
+    p, a, _ = _market(p, a, None, a0, μ)
+    return logit_demand(p, a, a0, μ)
 
 
 def profits(p: np.ndarray, a: Vector, c: Vector, *, a0: float = 0.0, μ: float = 0.25) -> np.ndarray:
-    """Profits (p - c) q at prices `p`, shape (..., n)."""
-    return (p - np.asarray(c)) * demand(p, a, a0=a0, μ=μ)
+    """Profits (p - c) q at prices `p`, shape (..., n).
+
+    Errors as in `nash_prices`.
+    """
+    p, a, c = _market(p, a, c, a0, μ)
+    return (p - c) * logit_demand(p, a, a0, μ)
 
 
 def best_response(
     p: np.ndarray, a: Vector, c: Vector, *, a0: float = 0.0, μ: float = 0.25
 ) -> np.ndarray:
-    """Each firm's best price against the others' in `p`, shape (n,)."""
-    a, c, p = np.asarray(a), np.asarray(c), np.asarray(p)
+    """Each firm's best price against the others' in `p`, shape (n,).
+
+    Errors as in `nash_prices`.
+    """
+    p, a, c = _market(p, a, c, a0, μ)
+    require(**{"p.shape": (p.shape, p.ndim == 1, a.shape)})
     rivals = np.where(np.eye(len(p), dtype=bool), a0, a - p)  # the outside good in i's own place
-    return c + _markup(a - c - μ * logsumexp(rivals / μ, axis=1), μ)
+    return c + _markup(a - c - _inclusive(rivals, μ), μ)
 
 
 def nash_prices(
@@ -66,7 +80,7 @@ def nash_prices(
         Quality of the outside good.
     μ : float > 0
     tol : float > 0
-        Largest step at which the iteration stops.
+        Largest step at which the iteration stops; a step within rounding errors always ends it.
 
     Returns
     -------
@@ -77,13 +91,14 @@ def nash_prices(
     ValueError
         If an argument is out of range, or the iteration stops short.
     """
-    a, c = _firms(a, c, a0, μ)
-    p = monopoly_prices(a, c, a0=a0, μ=μ)
-    for _ in range(100_000):
+    require(tol=(tol, 0 < number(tol) < np.inf, "a positive number"))
+    _, a, c = _market(a, a, c, a0, μ)
+    p = c + μ  # no price is lower: from above, each round would undercut by little more than μ
+    for _ in range(20_000):
         p, last = best_response(p, a, c, a0=a0, μ=μ), p
-        if np.abs(p - last).max() <= tol:
+        if np.abs(p - last).max() <= max(tol, 4 * np.spacing(np.abs(p).max())):
             return p
-    raise ValueError(f"tol = {tol}; permitted: what 100,000 iterations reach")
+    raise ValueError(f"tol={tol!r}: must be what 20,000 iterations reach")
 
 
 def monopoly_prices(a: Vector, c: Vector, *, a0: float = 0.0, μ: float = 0.25) -> np.ndarray:
@@ -91,8 +106,8 @@ def monopoly_prices(a: Vector, c: Vector, *, a0: float = 0.0, μ: float = 0.25) 
 
     Parameters and errors as in `nash_prices`.
     """
-    a, c = _firms(a, c, a0, μ)
-    return c + _markup(μ * logsumexp((a - c) / μ) - a0, μ)
+    _, a, c = _market(a, a, c, a0, μ)
+    return c + _markup(_inclusive(a - c, μ) - a0, μ)
 
 
 def price_grid(nash: Vector, monopoly: Vector, *, m: int = 15, ξ: float = 0.1) -> np.ndarray:
@@ -101,25 +116,47 @@ def price_grid(nash: Vector, monopoly: Vector, *, m: int = 15, ξ: float = 0.1) 
     Returns
     -------
     ndarray, shape (n, m)
+
+    Raises
+    ------
+    ValueError
+        If prices are not finite or of unlike shapes, m is no integer >= 2, or ξ not above -1/2.
     """
-    if m < 2:
-        raise ValueError(f"m = {m}; permitted: 2 or more")
-    gap = ξ * (np.asarray(monopoly) - nash)
-    return np.linspace(nash - gap, monopoly + gap, m, axis=1)
+    nash, monopoly = array("nash", nash), array("monopoly", monopoly)
+    n = nash.shape
+    require(
+        nash=(nash, nash.ndim == 1 and nash.size and np.isfinite(nash).all(), "finite, (n,)"),
+        monopoly=(monopoly, monopoly.shape == n and np.isfinite(monopoly).all(), f"finite, {n}"),
+        m=(m, whole(m, 2), "an integer >= 2"),
+        ξ=(ξ, -0.5 < number(ξ) < np.inf, "in (-1/2, inf)"),
+    )
+    gap = ξ * (monopoly - nash)
+    return np.linspace(nash - gap, monopoly + gap, int(m), axis=1)
+
+
+def _inclusive(u: np.ndarray, μ: float) -> np.ndarray:
+    """Return μ log Σ e^(u/μ) over the last axis, without overflow."""
+    top = u.max(-1)
+    return top + μ * logsumexp((u - top[..., None]) / μ, axis=-1)
 
 
 def _markup(v: np.ndarray, μ: float) -> np.ndarray:
-    """Return μ [1 + W(e^(v/μ - 1))]; Wright's ω(x) is W(e^x), without overflow."""
-    return μ * (1 + wrightomega(v / μ - 1))
+    """Return μ [1 + W(e^(v/μ - 1))]; Wright's ω(x) is W(e^x), and x itself to rounding at 1e18."""
+    with np.errstate(over="ignore"):
+        x = v / μ - 1
+    return np.where(x < 1e18, μ * (1 + wrightomega(np.minimum(x, 1e18))), v)
 
 
-def _firms(a: Vector, c: Vector, a0: float, μ: float) -> tuple[np.ndarray, np.ndarray]:
-    a, c = np.asarray(a, dtype=float), np.asarray(c, dtype=float)
-    if a.ndim != 1 or a.shape != c.shape or not a.size:
-        raise ValueError(f"a, c have shapes {a.shape}, {c.shape}; permitted: both (n,), n >= 1")
-    for name, value in (("a", a), ("c", c), ("a0", a0)):
-        if not np.isfinite(value).all():
-            raise ValueError(f"{name} = {value}; permitted: finite numbers")
-    if not 0 < μ < np.inf:
-        raise ValueError(f"μ = {μ}; permitted: positive, finite")
-    return a, c
+def _market(p, a, c, a0, μ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Check and return prices (..., n), qualities and costs (n,)."""
+    a = array("a", a)
+    c = np.zeros(a.shape) if c is None else array("c", c)
+    p = array("p", p)
+    require(a=(a, a.ndim == 1 and a.size > 0 and np.isfinite(a).all(), "finite, (n,), n >= 1"))
+    require(
+        c=(c, c.shape == a.shape and np.isfinite(c).all(), f"finite, of shape {a.shape}"),
+        p=(p, p.shape[-1:] == a.shape and np.isfinite(p).all(), f"finite, (..., {len(a)})"),
+        a0=(a0, np.isfinite(number(a0)), "a finite number"),
+        μ=(μ, 0 < number(μ) < np.inf, "positive and finite"),
+    )
+    return p, a, c

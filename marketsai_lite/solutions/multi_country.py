@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from marketsai_lite.economies.multi_country import MultiCountry
+from marketsai_lite.require import require
 from marketsai_lite.solutions.chains import locate, successors
+from marketsai_lite.tabular.arguments import number, whole
 
 
 class MultiCountrySolution(NamedTuple):
@@ -71,17 +73,21 @@ def solve(economy, *, tol=1e-14, max_iter=1_000):
     Raises
     ------
     ValueError
-        If there are too many joint states to list.
+        If there are too many joint states to list, or `tol` or `max_iter` is not positive.
     """
+    require(
+        tol=(tol, 0 < number(tol) < np.inf, "in (0, inf)"),
+        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
+    )
     α, β, exo = economy.α, economy.β, economy.exo
     states, _ = successors(exo, np.zeros(exo.width, dtype=int))
     P = successors(exo, states)[1]
     shocks = exo.own_values[states[:, 1:], 0]
     w, residual, iterations = np.full(shocks.shape, 1 / economy.d), np.inf, 0
-    while residual > tol and iterations < max_iter:
+    while not residual <= tol and iterations < max_iter:
         new = w**α * ((P / (w**α @ shocks.T)) @ shocks)
         residual, iterations, w = float(np.abs(new - w).max()), iterations + 1, new
-    if residual > tol:
+    if not residual <= tol:
         warnings.warn(f"stopped after {iterations} iterations at {residual:.1e}", stacklevel=2)
     s = α * β
     total = (P * np.log(w**α @ shocks.T)).sum(1)

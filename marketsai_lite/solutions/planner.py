@@ -24,8 +24,10 @@ import numpy as np
 from scipy.stats import qmc
 
 from marketsai_lite.economies.planner import Planner
+from marketsai_lite.require import require
 from marketsai_lite.solutions.chains import locate, successors
 from marketsai_lite.solutions.scores import path_value
+from marketsai_lite.tabular.arguments import number, whole
 
 
 class PlannerSolution(NamedTuple):
@@ -92,15 +94,19 @@ def solve(economy, *, degree=None, low=0.4, high=1.8, tol=1e-8, max_iter=50):
     Raises
     ------
     ValueError
-        If the degree is not positive, `low < 1 < high` does not hold, or the joint states of the
-        shocks are too many to list.
+        If the degree, `tol` or `max_iter` is not positive, `0 < low < 1 < high` does not hold, or
+        the joint states of the shocks are too many to list.
     """
     N, D, β = economy.N, economy.N * economy.M, economy.β
     degree = {1: 16, 2: 10, 3: 6, 4: 4}.get(D, 3) if degree is None else degree
-    if degree < 1:
-        raise ValueError(f"degree={degree}: must be at least 1")
-    if not 0 < low < 1 < high < np.inf:
-        raise ValueError(f"low={low}, high={high}: must be such that 0 < low < 1 < high")
+    require(
+        degree=(degree, whole(degree, 1), "an integer >= 1"),
+        low=(low, 0 < number(low) < 1, "in (0, 1)"),
+        high=(high, 1 < number(high) < np.inf, "in (1, inf)"),
+        tol=(tol, 0 < number(tol) < np.inf, "in (0, inf)"),
+        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
+    )
+    degree = int(degree)
     states, _ = successors(economy.exo, np.zeros(N + 1, dtype=int))
     P = successors(economy.exo, states)[1]
     powers = np.array([p for p in product(range(degree + 1), repeat=D) if sum(p) <= degree])
@@ -114,7 +120,7 @@ def solve(economy, *, degree=None, low=0.4, high=1.8, tol=1e-8, max_iter=50):
     x1, r = economy.step(x, z, np.full((*x.shape[:2], 1, D), economy.s_ss))
     inv = np.exp(x1) - (1 - economy.δ) * np.exp(x)
     residual, iterations = np.inf, 0
-    while residual > tol and iterations < max_iter:
+    while not residual <= tol and iterations < max_iter:
         x1, r = economy.step(x, z, _shares(economy, x, z, inv))
         A = β * np.einsum("zcd,zy->zcyd", fit @ _basis(_unit(economy, x1, box), powers), P)
         A = np.eye(m * C) - A.reshape(m * C, m * C)

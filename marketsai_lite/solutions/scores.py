@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marketsai_lite.require import require
 from marketsai_lite.solutions.chains import successors
+from marketsai_lite.tabular.arguments import array, number, whole
 
 
 class Score(NamedTuple):
@@ -62,8 +64,15 @@ def simulate(economy, policy, *, seed=0, size=256, periods=300, drop=100):
     a : (periods - drop, size, n, da)
         Actions.
     """
-    if not 0 <= drop < periods:
-        raise ValueError(f"drop={drop}: must be in [0, periods) = [0, {periods})")
+    require(
+        seed=(seed, whole(seed, 0, 2**64), "an integer >= 0"),
+        size=(size, whole(size, 1), "an integer >= 1"),
+        periods=(periods, whole(periods, 1), "an integer >= 1"),
+    )
+    require(
+        drop=(drop, whole(drop, 0, periods - 1), f"an integer in [0, periods) = [0, {periods})"),
+    )
+    seed, size, periods, drop = (int(v) for v in (seed, size, periods, drop))
     rng, exo = np.random.default_rng(seed), economy.exo
     x = economy.initial(rng.random((size, len(economy.state))))
     i = exo.initial(rng.random((size, exo.width)))
@@ -143,10 +152,26 @@ def consumption_equivalent(v, lost, β, γ=1.0):
     -------
     array_like
         The share λ such that the optimal policy with (1 - λ) of its consumption is worth v - lost.
+
+    Raises
+    ------
+    ValueError
+        If a value is no number, β or γ is out of range, or no consumption is worth v - lost: with
+        γ other than 1, v and v - lost have the sign of 1 - γ.
     """
+    v, lost, γ = array("v", v), array("lost", lost), float(number(γ))
+    require(
+        lost=(lost, not np.isnan(lost).any(), "numbers"),
+        β=(β, 0 <= number(β) < 1, "in [0, 1)"),
+        γ=(γ, 0 < γ < np.inf, "in (0, inf)"),
+    )
     if γ == 1:
         return -np.expm1(-(1 - β) * lost)
-    return 1 - (1 - lost / v) ** (1 / (1 - γ))
+    sign = np.sign(1 - γ)
+    require(v=(v, (np.isfinite(v) & (sign * v > 0)).all(), "finite, with the sign of 1 - γ"))
+    require(lost=(lost, (sign * (v - lost) >= 0).all(), "such that v - lost has the sign of 1 - γ"))
+    with np.errstate(divide="ignore"):
+        return 1 - (1 - lost / v) ** (1 / (1 - γ))
 
 
 def euler_errors(economy, policy, x, i):

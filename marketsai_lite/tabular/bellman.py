@@ -18,6 +18,8 @@ Ma and Stachurski (2021), "Dynamic programming deconstructed", Operations Resear
 import numpy as np
 from numpy.typing import ArrayLike
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import array
 from marketsai_lite.tabular.kernels import continuation, expectation
 from marketsai_lite.tabular.mdp import MDP, policy, vector
 
@@ -120,9 +122,9 @@ def policy_bellman(v: ArrayLike, σ: ArrayLike, mdp: MDP) -> np.ndarray:
 
 
 def _masked(q: ArrayLike, mdp: MDP) -> np.ndarray:
-    q = np.asarray(q, dtype=np.float64)
+    q = array("q", q)
     if q.shape[-2:] != mdp.r.shape:
-        raise ValueError(
-            f"q has shape {q.shape}; permitted: (..., {mdp.n_states}, {mdp.n_actions})"
-        )
-    return q if mdp.feasible is None else np.where(mdp.feasible, q, -np.inf)
+        raise ValueError(f"q.shape={q.shape}: must be (..., {mdp.n_states}, {mdp.n_actions})")
+    q = q if mdp.feasible is None else np.where(mdp.feasible, q, -np.inf)
+    require(q=(q, q.max(initial=-np.inf) < np.inf, "finite where feasible"))
+    return q

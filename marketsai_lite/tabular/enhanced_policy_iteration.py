@@ -18,14 +18,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import whole
 from marketsai_lite.tabular.bellman import action_values, expected, greedy, maximum
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.mdp import MDP, policy, vector
 from marketsai_lite.tabular.q_learning import (
     _problem,
-    _seeds,
     _start,
     _stops,
     drawn,
@@ -33,8 +34,8 @@ from marketsai_lite.tabular.q_learning import (
     uniform,
 )
 from marketsai_lite.tabular.rng import states
-from marketsai_lite.tabular.schedules import Schedule
-from marketsai_lite.tabular.solve import _check_limits, _finished
+from marketsai_lite.tabular.schedules import Schedule, is_positive
+from marketsai_lite.tabular.solve import ROUNDING, _check_limits, _finished, default_tolerance
 
 Index = np.uint64  # unsigned, since Numba tests signed indices for being negative
 
@@ -68,15 +69,15 @@ def stop_or_follow(q: ArrayLike, J: ArrayLike, ν: ArrayLike, mdp: MDP) -> np.nd
     ----------
     Bertsekas and Yu (2012), section 2.
     """
-    q, J, ν = vector("q", q, mdp.r.shape), vector("J", J, (mdp.n_states,)), policy(ν, mdp)
-    if ν.ndim > 1:
-        raise ValueError(f"ν has shape {ν.shape}; permitted: {(mdp.n_states,)}")
+    q, ν = vector("q", q, mdp.r.shape, masked=True), policy(ν, mdp)
+    J = vector("J", J, (mdp.n_states,))
+    require(**{"ν.shape": (ν.shape, ν.ndim == 1, (mdp.n_states,))})
     v = np.maximum(J, q[np.arange(mdp.n_states), ν])
     return action_values(expected(v, mdp), mdp)
 
 
 def enhanced_policy_iteration(
-    mdp: MDP, *, m: int = 20, q0: ArrayLike = 0.0, tol: float = 1e-8, max_iter: int = 10_000
+    mdp: MDP, *, m: int = 20, q0: ArrayLike = 0.0, tol: float | None = None, max_iter: int = 10_000
 ) -> Enhanced:
     """Alternate one maximization and m applications of F.
 
@@ -87,8 +88,9 @@ def enhanced_policy_iteration(
         Number of applications; 1 makes it the iteration of Q-factors.
     q0 : float or array_like, shape (S, A)
         Start; one far below Q* lets large m pay, one above it does not.
-    tol : float
-        Largest permitted distance to the optimal Q-factors.
+    tol : float or None
+        Largest permitted distance to the optimal Q-factors, in the unit of the rewards; None for
+        1e-8 of the largest reward that is best in a state.
     max_iter : int
         Largest number of improvements; stopping there warns.
 
@@ -101,12 +103,11 @@ def enhanced_policy_iteration(
     ValueError
         If an argument is out of range.
     """
-    if not isinstance(m, int | np.integer) or m < 1:
-        raise ValueError(f"m = {m}; permitted: an integer, 1 or more")
+    require(m=(m, whole(m, 1), "an integer >= 1"))
     _check_limits(tol, max_iter)
     q = _start(q0, mdp)
-    limit = (1 - mdp.β) * tol
-    iterations = sweeps = 0
+    tol = default_tolerance(mdp) if tol is None else float(tol)
+    limit, last, iterations, sweeps = (1 - mdp.β) * tol, np.inf, 0, 0
     while iterations < max_iter:
         iterations += 1
         J, ν = maximum(q, mdp), greedy(q, mdp)
@@ -115,11 +116,14 @@ def enhanced_policy_iteration(
         change = np.subtract(Fq, q, out=np.zeros_like(q), where=np.isfinite(Fq))
         residual = mdp.β * float(np.abs(change).max())
         q = Fq
+        if residual >= last:  # no progress: is it rounding?
+            limit = max(limit, ROUNDING * float(np.abs(maximum(q, mdp)).max()))
+        last = residual
         if residual <= limit:
             break
-        for _ in range(m - 1):
+        for _ in range(int(m) - 1):
             q = stop_or_follow(q, J, ν, mdp)
-        sweeps += m - 1
+        sweeps += int(m) - 1
     solved = _finished(maximum(q, mdp), greedy(q, mdp), iterations, residual, limit)
     return Enhanced(q, solved.σ, iterations, sweeps, residual, solved.converged)
 
@@ -162,16 +166,16 @@ def enhanced_q_learning(
     ValueError
         If an argument is out of range.
     """
-    if not isinstance(step, Schedule) or step(1) <= 0:
-        raise ValueError(f"step = {step!r}; permitted: a positive Schedule")
     every = mdp.n_actions if every is None else every
-    if not isinstance(every, int | np.integer) or every < 1:
-        raise ValueError(f"every = {every}; permitted: an integer, 1 or more")
+    require(
+        step=(step, is_positive(step), "a positive Schedule"),
+        every=(every, whole(every, 1), "an integer >= 1, or None"),
+    )
     (n,) = _stops((), n_updates)
-    seeds, start, problem = _seeds(seeds), _start(q0, mdp), _problem(mdp)
-    q = np.tile(start, (len(seeds), 1, 1))
-    for table, random in zip(q, states(seeds), strict=True):
-        learn_enhanced(problem, table, step, every, random, n)
+    streams, start, problem = states(seeds), _start(q0, mdp), _problem(mdp)
+    q = np.tile(start, (len(streams), 1, 1))
+    for table, random in zip(q, streams, strict=True):
+        learn_enhanced(problem, table, step, int(every), random, n)
     return q
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import splu
 
+from marketsai_lite.require import require
 from marketsai_lite.tabular.mdp import MDP, policy, vector
 
 
 def policy_value(σ: ArrayLike, mdp: MDP) -> np.ndarray:
-    """Return v_σ, the solution of v = r_σ + β P_σ v.
+    """Return v_σ, the solution of v = r_σ + β P_σ v, as `relative_value` finds it.
 
     Parameters
     ----------
@@ -21,13 +22,50 @@ def policy_value(σ: ArrayLike, mdp: MDP) -> np.ndarray:
     -------
     ndarray, shape (S,)
     """
+    level, h = relative_value(σ, mdp)
+    return level / (1 - mdp.β) + h
+
+
+def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
+    """Return v_σ in two parts, (1 - β) v_σ(0) and h = v_σ - v_σ(0).
+
+    The differences h, which tell one choice from another, are small beside the values when β is
+    near 1 or a constant is part of every reward. Solved for apart, from (1 - β) v_σ(0) + h = r_σ +
+    β P_σ h, they keep all their digits.
+
+    Parameters
+    ----------
+    σ : array_like
+        Policy: an action of each state (S,), or probabilities of the actions (S, A).
+    mdp : MDP
+
+    Returns
+    -------
+    float, and ndarray of shape (S,)
+
+    Raises
+    ------
+    ValueError
+        If β is so near 1 that floating-point numbers cannot tell the values.
+    """
     σ = policy(σ, mdp)
     if σ.ndim == 1:
         r = mdp.r[np.arange(mdp.n_states), σ]
     else:
         r = (σ * np.where(σ > 0, mdp.r, 0)).sum(axis=1)
-    A = sparse.eye_array(mdp.n_states) - mdp.β * transition(σ, mdp)
-    return spsolve(A.tocsc(), r)
+    S = mdp.n_states
+    A = (sparse.eye_array(S) - mdp.β * transition(σ, mdp)).tocsc()
+    after = A.indptr[1]  # entries of column 0, for which the level's column of ones stands in
+    data = np.append(np.ones(S), A.data[after:])
+    rows = np.append(np.arange(S), A.indices[after:]).astype(np.int32)
+    start = np.append(0, A.indptr[1:] - after + S).astype(np.int32)
+    try:
+        x = splu(sparse.csc_array((data, rows, start), shape=(S, S))).solve(r)
+    except RuntimeError:  # where more than one class of states is closed
+        x = np.full(S, np.nan)
+    require(β=(mdp.β, np.isfinite(x).all(), "so far below 1 that 1 - β is no rounding error"))
+    level, x[0] = float(x[0]), 0.0
+    return level, x
 
 
 def transition(σ: ArrayLike, mdp: MDP) -> sparse.csr_array:
@@ -79,9 +117,9 @@ def value_loss(
     S = mdp.n_states
     v_star = vector("v_star", v_star, (S,))
     weights = np.ones(S) if weights is None else vector("weights", weights, (S,))
-    if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
-        raise ValueError("weights have a negative or no positive entry; permitted: [0, inf)")
+    total = weights.sum() if (weights >= 0).all() else np.nan
+    require(weights=(weights, 0 < total < np.inf, "non-negative, with a positive, finite sum"))
+    weights = weights / total
     optimum = weights @ v_star
-    if optimum == 0 or not np.isfinite(optimum):
-        raise ValueError(f"v_star averages {optimum}; permitted: finite and not 0")
+    require(v_star=(v_star, optimum != 0, "other than 0 on average"))
     return float(weights @ (v_star - policy_value(σ, mdp)) / abs(optimum))

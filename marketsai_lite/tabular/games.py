@@ -7,10 +7,13 @@ every state, for every agent, there and nowhere else.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import array, whole
 from marketsai_lite.tabular.evaluate import policy_value
 from marketsai_lite.tabular.mdp import MDP
 from marketsai_lite.tabular.solve import policy_iteration
@@ -25,7 +28,7 @@ class MarkovGame:
     Parameters
     ----------
     r : (n, S, M)
-        Rewards of each agent, finite.
+        Rewards of each agent, finite wherever everybody's choice is legal; stored as 0 elsewhere.
     index : (S, M, K)
         Endogenous nodes a joint action may lead to.
     weight : (S, M, K) or None
@@ -36,6 +39,8 @@ class MarkovGame:
         Common discount factor, in [0, 1).
     shape : tuple of int
         Number of actions of each agent; M is their product.
+    legal : sequence of (S, m_i) bool, optional
+        Which actions each agent may choose, at least one in each state; all if None.
 
     Raises
     ------
@@ -49,18 +54,24 @@ class MarkovGame:
     P: np.ndarray
     β: float
     shape: tuple[int, ...]
+    legal: tuple[np.ndarray, ...] | None = None
 
     def __post_init__(self):
-        r = np.ascontiguousarray(self.r, dtype=float)
+        r = np.ascontiguousarray(array("r", self.r))
+        require(**{"r.shape": (r.shape, r.ndim == 3 and r.size > 0, "(n, S, M), none of them 0")})
+        each = f"one number of actions for each of {len(r)} agents, with product {r.shape[2]}"
+        counts = np.ndim(self.shape) == 1 and all(whole(m, 1) for m in self.shape)
+        right = counts and len(self.shape) == len(r) and np.prod(self.shape) == r.shape[2]
+        require(shape=(self.shape, right, each))
         shape = tuple(int(m) for m in self.shape)
-        if r.ndim != 3 or r.shape[0] != len(shape) or r.shape[2] != np.prod(shape):
-            raise ValueError(
-                f"shape={shape}: must have one entry for each of the n agents of r (n, S, M), with "
-                f"product M; r has shape {r.shape}"
-            )
-        problems = [MDP(r_i, self.index, self.weight, self.P, self.β) for r_i in r]
-        object.__setattr__(self, "r", r)
-        object.__setattr__(self, "shape", shape)
+        legal, feasible = None, None
+        if self.legal is not None:
+            legal = _legal(self.legal, shape, r.shape[1])
+            feasible = reduce(_joint, legal)
+        problems = [MDP(r_i, self.index, self.weight, self.P, self.β, feasible) for r_i in r]
+        r = r if feasible is None else np.where(feasible, r, 0.0)
+        for name, value in (("r", r), ("shape", shape), ("legal", legal)):
+            object.__setattr__(self, name, value)
         for name in ("index", "weight", "P", "β"):
             object.__setattr__(self, name, getattr(problems[0], name))
 
@@ -86,7 +97,7 @@ def induced(game, policies, agent):
     game : MarkovGame
     policies : sequence of (S,) int or (S, m_i) float
         Of every agent, its own included (and not used): an action, or probabilities, in each
-        state.
+        state; illegal actions have none.
     agent : int
         Whose problem.
 
@@ -98,17 +109,15 @@ def induced(game, policies, agent):
     Raises
     ------
     ValueError
-        If a policy has the wrong shape, an action is out of range, or probabilities do not sum to
-        one.
+        If a policy has the wrong shape, an action is out of range or illegal, or probabilities do
+        not sum to one.
     """
-    if not 0 <= agent < game.n:
-        raise ValueError(f"agent={agent}: must be in 0, ..., {game.n - 1}")
+    require(agent=(agent, whole(agent, 0, game.n - 1), f"in 0, ..., {game.n - 1}"))
+    agent = int(agent)
     S, m = game.r.shape[1], game.shape[agent]
     mixed = _mixed(game, policies)
     mixed[agent] = np.ones((S, m))
-    weight = mixed[0]
-    for π in mixed[1:]:
-        weight = (weight[:, :, None] * π[:, None]).reshape(S, -1)
+    weight = reduce(_joint, mixed)
     order = np.moveaxis(np.arange(weight.shape[1]).reshape(game.shape), agent, 0).reshape(m, -1)
     played = weight[:, order]  # (S, m_i, others): probability of the others' actions
     r = (played * game.r[agent][:, order]).sum(-1)
@@ -120,7 +129,8 @@ def induced(game, policies, agent):
     keep = np.argsort(lottery <= 0, axis=-1, kind="stable")[..., :used]
     lottery = np.take_along_axis(lottery, keep, -1)
     index = np.take_along_axis(index, keep, -1)
-    return MDP(r, index, None if used == 1 else lottery, game.P, game.β)
+    feasible = None if game.legal is None else game.legal[agent]
+    return MDP(r, index, None if used == 1 else lottery, game.P, game.β, feasible)
 
 
 def best_response(game, policies, agent):
@@ -136,10 +146,10 @@ def best_response(game, policies, agent):
     BestResponse
         Policy, value and gain in every state.
     """
-    mdp = induced(game, policies, agent)
+    mdp, agent = induced(game, policies, agent), int(agent)
     best = policy_iteration(mdp)
     own = policy_value(_mixed(game, policies)[agent], mdp)
-    return BestResponse(best.σ, best.v, best.v - own)
+    return BestResponse(best.σ, best.v, np.maximum(best.v - own, 0.0))
 
 
 def exploitability(game, policies):
@@ -148,6 +158,26 @@ def exploitability(game, policies):
     It is zero exactly at a Markov-perfect equilibrium.
     """
     return np.array([best_response(game, policies, i).gap.max() for i in range(game.n)])
+
+
+def _joint(one, other):
+    """Products (S, m m') of what two agents do, (S, m) and (S, m'), in every joint action."""
+    return (one[:, :, None] * other[:, None]).reshape(len(one), -1)
+
+
+def _legal(legal, shape, S):
+    """The masks of all agents as boolean arrays."""
+    legal = tuple(np.array(mask) for mask in legal)
+    for i, mask in enumerate(legal):
+        right = i < len(shape) and mask.shape == (S, shape[i]) and mask.dtype == bool
+        if not right or not mask.any(1).all():
+            raise ValueError(
+                f"legal[{i}]: shape {mask.shape} of {mask.dtype}: must be ({S}, m_i) bool, "
+                f"with one True in each row, and m = {shape}"
+            )
+    if len(legal) != len(shape):
+        raise ValueError(f"legal: {len(legal)} given: must be one for each of {len(shape)} agents")
+    return legal
 
 
 def _mixed(game, policies):
@@ -168,5 +198,8 @@ def _mixed(game, policies):
             raise ValueError(f"policies[{i}]: shape {π.shape}: must be ({S},) int or ({S}, {m})")
         if not (π >= 0).all() or np.abs(π.sum(1) - 1).max() > 1e-8:
             raise ValueError(f"policies[{i}]: rows must be probabilities that sum to one")
+        if game.legal is not None and (π[~game.legal[i]] > 0).any():
+            s, a = np.argwhere(~game.legal[i] & (π > 0))[0]
+            raise ValueError(f"policies[{i}]: action {a} in state {s}: must be legal")
         mixed.append(np.array(π, dtype=float))
     return mixed

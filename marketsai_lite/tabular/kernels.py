@@ -7,7 +7,8 @@ the actions when these are the same from every endogenous node, and has no rows 
 """
 
 import numpy as np
-from numba import njit
+
+from marketsai_lite.tabular.compiled import njit
 
 Index = np.uint64  # unsigned, since Numba tests signed indices for being negative
 BLOCK = 64  # actions whose maximum is found, or ruled out, at once

@@ -44,6 +44,7 @@ class Maximizer:
         self.scale = max(self.scale, float(np.abs(g).max()))
         slack = 1e-11 * self.scale
         Tv = kernels.improve(self.states, self.σ, self.ceiling, rise, slack, g, h, *self.tables)
+        self.scale = max(self.scale, float(np.abs(Tv).max()))
         return Tv, self.σ.copy()
 
     def _rise(self, g, h):
@@ -69,7 +70,7 @@ class MonotoneMaximizer:
         """Return T v and its first maximizers."""
         Tv, σ, s = kernels.improve_monotone(self.order, v, *self.tables)
         if s >= 0:
-            raise ValueError(f"monotone = True, but no action of state {s} is; permitted: False")
+            raise ValueError(f"monotone=True: must be False, since no action of state {s} is")
         return Tv, σ.astype(np.int64)
 
 
@@ -80,10 +81,10 @@ def check_monotone(v, Tv, mdp, rng):
     full, σ = Maximizer(mdp, states)(v)
     gain = full - Tv[states]
     i = int(gain.argmax())
-    if gain[i] > 1e-10 * max(1, abs(full[i])):
+    if gain[i] > 1e-10 * np.ptp(v) + 2.0**-46 * np.abs(full).max():
         raise ValueError(
-            f"monotone = True, but in state {states[i]} action {σ[i]} is better by {gain[i]:.3g} "
-            "than every monotone choice; permitted: False"
+            f"monotone=True: must be False, since in state {states[i]} action {σ[i]} is better by "
+            f"{gain[i]:.3g} than every monotone choice"
         )
 
 

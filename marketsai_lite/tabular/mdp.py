@@ -12,6 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import number
+
 ROW_SUM_TOLERANCE = 1e-8
 
 
@@ -50,11 +53,9 @@ class MDP:
     def __post_init__(self):
         β = _discount_factor(self.β)
         P = _stochastic_matrix("P", self.P)
-        r, feasible = _rewards(self.r, self.feasible)
-        if len(r) % len(P):
-            raise ValueError(
-                f"r has {len(r)} rows; permitted: a multiple of the {len(P)} exogenous states of P"
-            )
+        r, feasible = _rewards(self.r, self.feasible, β)
+        rows = f"a multiple of the {len(P)} exogenous states of P"
+        require(**{"rows of r": (len(r), len(r) % len(P) == 0, rows)})
         index = _index(self.index, r.shape, len(r) // len(P), feasible)
         weight = _weight(self.weight, index.shape, feasible)
         for name, value in zip(
@@ -134,7 +135,7 @@ def from_dense(r: ArrayLike, P: ArrayLike, β: float, feasible: ArrayLike | None
     """
     P = _real("P", P, 3)
     if P.shape[0] != P.shape[2]:
-        raise ValueError(f"P has shape {P.shape}; permitted: (S, A, S)")
+        raise ValueError(f"P.shape={P.shape}: must be (S, A, S)")
     index = np.tile(np.arange(P.shape[2], dtype=np.int32), (*P.shape[:2], 1))
     feasible = None if feasible is None else np.asarray(feasible)
     return MDP(np.asarray(r), index, weight=P, P=np.ones((1, 1)), β=β, feasible=feasible)
@@ -149,19 +150,24 @@ def _real(name: str, x, ndim: int) -> np.ndarray:
     try:
         array = _array(x, np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is not an array of real numbers: {error}") from error
-    if array.ndim != ndim:
-        raise ValueError(f"{name} has {array.ndim} dimensions; permitted: {ndim}")
-    if array.size == 0:
-        raise ValueError(f"{name} has shape {array.shape}; permitted: no empty dimension")
+        raise ValueError(f"{name}: must be an array of real numbers: {error}") from error
+    right = array.ndim == ndim and array.size > 0
+    require(**{f"{name}.shape": (array.shape, right, f"of {ndim} dimensions, none empty")})
     return array
 
 
-def vector(name: str, x, shape: tuple[int, ...]) -> np.ndarray:
-    """Return x as a float64 array of the given shape, or raise ValueError naming it."""
-    array = _array(x, np.float64)
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}; permitted: {shape}")
+def vector(name: str, x, shape: tuple[int, ...], *, masked: bool = False) -> np.ndarray:
+    """Return x as a finite float64 array of the given shape, or raise a ValueError that names it.
+
+    If masked, entries may be -inf, as where a choice is not feasible.
+    """
+    try:
+        array = _array(x, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: must be an array of real numbers: {error}") from error
+    require(**{f"{name}.shape": (array.shape, array.shape == shape, shape)})
+    right = array.max() < np.inf and (masked or array.min() > -np.inf)  # NaN fails too
+    require(**{name: (array, right, "finite")})
     return array
 
 
@@ -172,86 +178,84 @@ def policy(σ, mdp: MDP) -> np.ndarray:
     if σ.shape == (S,) and np.issubdtype(σ.dtype, np.integer):
         if σ.min() < 0 or σ.max() >= A:
             s = int(np.argmax((σ < 0) | (σ >= A)))
-            raise ValueError(f"σ[{s}] = {σ[s]}; permitted: actions 0 to {A - 1}")
+            raise ValueError(f"σ[{s}]={σ[s]}: must be one of the actions 0 to {A - 1}")
         if mdp.feasible is not None and not mdp.feasible[np.arange(S), σ].all():
             s = int(np.argmin(mdp.feasible[np.arange(S), σ]))
-            raise ValueError(f"σ[{s}] = {σ[s]}; permitted: a feasible action of state {s}")
+            raise ValueError(f"σ[{s}]={σ[s]}: must be a feasible action of state {s}")
         return _array(σ, np.int64)
     if σ.shape == (S, A) and np.issubdtype(σ.dtype, np.floating):
         σ = _array(σ, np.float64)
         _check_rows("σ", σ)
         if mdp.feasible is not None and (σ[~mdp.feasible] > 0).any():
             s, a = np.argwhere(~mdp.feasible & (σ > 0))[0]
-            raise ValueError(f"σ[{s}, {a}] = {σ[s, a]}; permitted: 0 where infeasible")
+            raise ValueError(f"σ[{s}, {a}]={σ[s, a]}: must be 0 where infeasible")
         return σ
     raise ValueError(
-        f"σ has shape {σ.shape} and dtype {σ.dtype}; "
-        f"permitted: integers of shape {(S,)} or probabilities of shape {(S, A)}"
+        f"σ: shape {σ.shape}, dtype {σ.dtype}: "
+        f"must be integers of shape {(S,)} or probabilities of shape {(S, A)}"
     )
 
 
 def _discount_factor(β) -> float:
-    try:
-        value = float(β)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"β = {β!r}; permitted: a number in [0, 1)") from error
-    if not 0 <= value < 1:
-        raise ValueError(f"β = {value}; permitted: [0, 1)")
-    return value
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    return float(β)
 
 
 def _check_rows(name: str, rows: np.ndarray) -> None:
     """Check that the last axis holds probabilities."""
     if not np.isfinite(rows).all() or (rows < 0).any():
         i = tuple(np.argwhere(~np.isfinite(rows) | (rows < 0))[0].tolist())
-        raise ValueError(f"{name}{list(i)} = {rows[i]}; permitted: probabilities in [0, 1]")
+        raise ValueError(f"{name}{list(i)}={rows[i]}: must be probabilities in [0, 1]")
     sums = rows.sum(axis=-1)
     if (np.abs(sums - 1) > ROW_SUM_TOLERANCE).any():
         i = tuple(np.argwhere(np.abs(sums - 1) > ROW_SUM_TOLERANCE)[0].tolist())
-        raise ValueError(f"row {list(i)} of {name} sums to {sums[i]}; permitted: 1")
+        raise ValueError(f"sum of row {list(i)} of {name}={sums[i]}: must be 1")
 
 
 def _stochastic_matrix(name: str, P) -> np.ndarray:
     P = _real(name, P, 2)
-    if P.shape[0] != P.shape[1]:
-        raise ValueError(f"{name} has shape {P.shape}; permitted: square")
+    require(**{f"{name}.shape": (P.shape, P.shape[0] == P.shape[1], "square")})
     _check_rows(name, P)
     return P
 
 
-def _rewards(r, feasible) -> tuple[np.ndarray, np.ndarray | None]:
+def _rewards(r, feasible, β) -> tuple[np.ndarray, np.ndarray | None]:
     r = _real("r", r, 2)
     if feasible is not None:
         feasible = np.asarray(feasible)
         if feasible.dtype != np.bool_ or feasible.shape != r.shape:
             raise ValueError(
-                f"feasible has shape {feasible.shape} and dtype {feasible.dtype}; "
-                f"permitted: {r.shape} and bool"
+                f"feasible: shape {feasible.shape}, dtype {feasible.dtype}: "
+                f"must be bool of shape {r.shape}"
             )
         feasible = _array(feasible, np.bool_)
         if not feasible.any(axis=1).all():
             s = int(np.argmin(feasible.any(axis=1)))
-            raise ValueError(f"feasible[{s}] is all False; permitted: an action in each state")
-        r = np.where(feasible, r, -np.inf)
-    bad = ~np.isfinite(r) if feasible is None else feasible & ~np.isfinite(r)
-    if bad.any():
-        s, a = np.argwhere(bad)[0]
-        raise ValueError(f"r[{s}, {a}] = {r[s, a]}; permitted: finite wherever feasible")
+            raise ValueError(f"feasible[{s}]: must hold an action in each state")
+        r = np.where(feasible, r, 0.0)
+    largest = max(r.max(), -r.min())
+    if not largest < np.inf:
+        s, a = np.argwhere(~np.isfinite(r))[0]
+        raise ValueError(f"r[{s}, {a}]={r[s, a]}: must be finite wherever feasible")
+    small = largest <= 1e300 * (1 - β)
+    require(r=(r, small, "so small that r / (1 - β) is at most 1e300"))
+    if feasible is not None:
+        np.copyto(r, -np.inf, where=~feasible)
     return r, feasible
 
 
 def _index(index, shape: tuple[int, int], nx: int, feasible) -> np.ndarray:
     index = np.asarray(index)
     if index.ndim != 3 or index.shape[:2] != shape or index.shape[2] == 0:
-        raise ValueError(f"index has shape {index.shape}; permitted: ({shape[0]}, {shape[1]}, K)")
+        raise ValueError(f"index.shape={index.shape}: must be ({shape[0]}, {shape[1]}, K)")
     if not np.issubdtype(index.dtype, np.integer):
-        raise ValueError(f"index has dtype {index.dtype}; permitted: integers")
+        raise ValueError(f"index.dtype={index.dtype}: must be integers")
     if index.min() < 0 or index.max() >= nx:
         outside = (index < 0) | (index >= nx)
         wrong = outside if feasible is None else outside & feasible[:, :, None]
         if wrong.any():
             i = tuple(np.argwhere(wrong)[0].tolist())
-            raise ValueError(f"index{list(i)} = {index[i]}; permitted: nodes 0 to {nx - 1}")
+            raise ValueError(f"index{list(i)}={index[i]}: must be one of the nodes 0 to {nx - 1}")
         index = np.where(outside, 0, index)
     return _array(index, np.int32)
 
@@ -259,11 +263,11 @@ def _index(index, shape: tuple[int, int], nx: int, feasible) -> np.ndarray:
 def _weight(weight, shape: tuple[int, int, int], feasible) -> np.ndarray | None:
     if weight is None:
         if shape[2] != 1:
-            raise ValueError(f"weight is None with K = {shape[2]}; permitted: only when K = 1")
+            raise ValueError(f"weight=None: must be given, since K = {shape[2]}")
         return None
     weight = _real("weight", weight, 3)
     if weight.shape != shape:
-        raise ValueError(f"weight has shape {weight.shape}; permitted: {shape}")
+        raise ValueError(f"weight.shape={weight.shape}: must be {shape}")
     if feasible is not None:
         weight = np.where(feasible[:, :, None], weight, np.eye(shape[2])[0])
     _check_rows("weight", weight)

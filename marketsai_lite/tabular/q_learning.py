@@ -11,19 +11,27 @@ References
 Watkins and Dayan (1992), "Q-learning", Machine Learning 8.
 """
 
-import operator
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import array, whole
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.mdp import MDP, vector
 from marketsai_lite.tabular.rng import states, xoshiro256pp
-from marketsai_lite.tabular.schedules import CONSTANT, HARMONIC, POWER, Schedule
+from marketsai_lite.tabular.schedules import (
+    CONSTANT,
+    HARMONIC,
+    POWER,
+    Schedule,
+    is_positive,
+    is_schedule,
+)
 
 Index = np.uint64  # unsigned, since Numba tests signed indices for being negative
 NO_EXPLORATION = Schedule(-1, 0.0)  # stands for independent draws of pairs
@@ -63,7 +71,7 @@ def q_learning(
         random state and takes the greedy action otherwise. None: there is no trajectory, each pair
         is drawn uniformly from all feasible ones.
     seeds : sequence of int
-        One for each session, which depends on nothing else.
+        Distinct; one for each session, which depends on nothing else.
     q0 : float or array_like, shape (S, A)
         Start of Q.
     record : sequence of int
@@ -80,13 +88,17 @@ def q_learning(
     ValueError
         If an argument is out of range.
     """
-    _check(step, exploration, threads)
+    explores = exploration is None or is_schedule(exploration)
+    require(
+        step=(step, is_positive(step), "a positive Schedule"),
+        exploration=(exploration, explores, "a Schedule or None"),
+        threads=(threads, threads is None or whole(threads, 1), "an integer >= 1, or None"),
+    )
     stops = _stops(record, n_updates)
-    seeds = _seeds(seeds)
+    random = states(seeds)
     start = _start(q0, mdp)
     problem = _problem(mdp)
-    random = states(seeds)
-    n, shape = len(seeds), mdp.r.shape
+    n, shape = len(random), mdp.r.shape
     learned = Learned(
         Q=np.tile(start, (n, 1, 1)),
         visits=np.zeros((n, *shape), dtype=np.int64),
@@ -108,7 +120,7 @@ def q_learning(
             if j < len(stops) - 1:
                 learned.snapshots[i, j] = session.Q
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(int(threads or os.cpu_count() or 1)) as pool:
         list(pool.map(run, range(n)))
     return learned
 
@@ -139,48 +151,37 @@ def _problem(mdp):
     return _Problem(
         r=mdp.r,
         nodes=mdp.index,
-        lottery=mdp.lottery.cumsum(axis=2),
-        chain=mdp.P.cumsum(axis=1),
+        lottery=_cumulative(mdp.lottery),
+        chain=_cumulative(mdp.P),
         β=mdp.β,
         pairs=np.stack([s, a, s % mdp.nz], axis=1).astype(Index),
         first=np.searchsorted(s, np.arange(S + 1)).astype(Index),
     )
 
 
-def _check(step, exploration, threads):
-    if not isinstance(step, Schedule) or step(1) <= 0:
-        raise ValueError(f"step = {step!r}; permitted: a positive Schedule")
-    if not (exploration is None or isinstance(exploration, Schedule)):
-        raise ValueError(f"exploration = {exploration!r}; permitted: a Schedule or None")
-    if not (threads is None or threads >= 1):
-        raise ValueError(f"threads = {threads}; permitted: 1 or more, or None")
+def _cumulative(p):
+    """Cumulative sums along the last axis, 1 from the last outcome with a positive p on.
+
+    So what rounding leaves over goes to that one, and never to an outcome of probability zero.
+    """
+    m = p.shape[-1]
+    last = m - 1 - np.argmax(p[..., ::-1] > 0, axis=-1) if m else 0
+    return np.where(np.arange(m) < np.expand_dims(last, -1), p.cumsum(axis=-1), 1.0)
 
 
 def _stops(record, n_updates):
     """Return the numbers of updates after which a session pauses, the last one being its end."""
-    if not isinstance(n_updates, int | np.integer) or n_updates < 1:
-        raise ValueError(f"n_updates = {n_updates}; permitted: an integer, 1 or more")
-    stops = np.asarray(record, dtype=np.int64)
-    whole = np.array_equal(stops, record)
-    if not whole or (np.diff(stops, prepend=0) <= 0).any() or (stops > n_updates).any():
-        raise ValueError(f"record = {record}; permitted: increasing integers in 1..{n_updates}")
+    require(n_updates=(n_updates, whole(n_updates, 1), "an integer >= 1"))
+    given = np.atleast_1d(array("record", record))
+    stops = given[np.isfinite(given)].astype(np.int64)
+    rising = np.array_equal(stops, given) and (np.diff(stops, prepend=0) > 0).all()
+    inside = rising and given.ndim == 1 and (stops <= n_updates).all()
+    require(record=(record, inside, f"increasing integers in 1..{n_updates}"))
     return [*stops.tolist(), int(n_updates)]
-
-
-def _seeds(seeds):
-    try:
-        seeds = [operator.index(seed) for seed in seeds]
-    except TypeError as error:
-        raise ValueError(f"seeds = {seeds!r}; permitted: a sequence of integers") from error
-    if not seeds or min(seeds) < 0:
-        raise ValueError(f"seeds = {seeds}; permitted: one or more integers, none negative")
-    return seeds
 
 
 def _start(q0, mdp):
     q0 = vector("q0", np.broadcast_to(q0, mdp.r.shape) if np.ndim(q0) == 0 else q0, mdp.r.shape)
-    if not np.isfinite(q0).all():
-        raise ValueError("q0 has a NaN or infinite entry; permitted: finite")
     return q0 if mdp.feasible is None else np.where(mdp.feasible, q0, -np.inf)
 
 

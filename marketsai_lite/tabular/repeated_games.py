@@ -1,10 +1,10 @@
 r"""Q-learning in repeated games: n agents, m actions, memory k, any payoff array.
 
 Every agent i keeps a table Q_i(s, a) over states s, the last k joint actions, and its own m
-actions. In period t, with ε_t = exp(-β(t-1)), it plays the greedy action of Q_i(s, ·), or with
+actions. In period t, with ε_t = exp(-decay (t-1)), it plays the greedy action of Q_i(s, ·), or with
 probability ε_t one of the m actions at random. The joint action a leads to the state s', and
 
-    Q_i(s, a_i) ← (1-α) Q_i(s, a_i) + α [π_i(a) + δ max_b Q_i(s', b)].
+    Q_i(s, a_i) ← (1-α) Q_i(s, a_i) + α [π_i(a) + β max_b Q_i(s', b)].
 
 A session has converged once no agent's greedy action at the visited state has changed for
 `window` periods. Greedy means the first maximizer.
@@ -15,8 +15,11 @@ of S = m^n entries therefore reshapes to (m, ..., m), one axis for each agent's 
 
 Randomness: a session draws from its own xoshiro256++ stream, one 64-bit word for every two agents
 and period. Each agent takes 32 bits, u in [0, 2^32): it explores if u < ε 2^32, and then plays
-floor(u m / (ε 2^32)), so that one number decides both. The initial state is drawn as k periods
-with ε = 1.
+floor(u m / (ε 2^32)), so that one number decides both; once ε is so small that the quotient
+overflows, it explores no more. The initial state is drawn as k periods with ε = 1.
+
+The letters of Calvano et al. (2020) are others: their β is our decay, and their δ our discount
+factor β.
 
 References
 ----------
@@ -33,6 +36,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import array, flag, number, whole
 from marketsai_lite.tabular.repeated_games_fast import duopoly
 from marketsai_lite.tabular.repeated_games_general import session
 from marketsai_lite.tabular.rng import states
@@ -57,7 +62,7 @@ def learn(
     *,
     α: float,
     β: float,
-    δ: float,
+    decay: float,
     memory: int = 1,
     q0: np.ndarray | float | None = None,
     window: int = 100_000,
@@ -76,18 +81,18 @@ def learn(
     ----------
     payoffs : ndarray, shape (n, m, ..., m)
         π_i at every joint action; with `demand`, shape (Z, n, m, ..., m).
-    seeds : sequence of N non-negative ints
+    seeds : sequence of N distinct non-negative ints
     α : float in (0, 1]
         Step size.
-    β : float >= 0
-        Rate at which exploration (or the temperature) decays.
-    δ : float in [0, 1)
+    β : float in [0, 1)
         Discount factor.
+    decay : float >= 0
+        Rate at which exploration (or the temperature) decays.
     memory : int in {0, 1, 2}
         Number k of past joint actions in the state.
     q0 : array that broadcasts to (n, m^(n k), m), optional
         Initial tables. By default the discounted payoff against rivals who play at random,
-        `initial_q(payoffs, δ)`.
+        `initial_q(payoffs, β)`.
     window : int >= 1
         Periods without a change of greedy action that count as convergence.
     max_periods : int >= 1
@@ -112,17 +117,19 @@ def learn(
     RuntimeWarning
         If a session reaches `max_periods` before it converges.
     """
-    for name, value, inside, permitted in (
-        ("temperature", temperature, temperature is None or 0 < temperature < math.inf, "(0, inf)"),
-        ("threads", threads, threads is None or threads >= 1, "1 or more"),
-    ):
-        if not inside:
-            raise ValueError(f"{name} = {value}; permitted: {permitted}")
+    warm = temperature is None or 0 < number(temperature) < math.inf
+    require(
+        temperature=(temperature, warm, "in (0, inf), or None"),
+        threads=(threads, threads is None or whole(threads, 1), "an integer >= 1, or None"),
+        synchronous=(synchronous, flag(synchronous), "True or False"),
+        keep_q=(keep_q, flag(keep_q), "True or False"),
+    )
+    rng = states(seeds)
     π, weights, start = checked(
-        payoffs, seeds, α, β, δ, memory, q0, window, max_periods, demand=demand
+        payoffs, α, β, decay, memory, q0, window, max_periods, demand=demand
     )
     n, S, m = start.shape
-    N = len(seeds)
+    N = len(rng)
     result = Sessions(
         policy=np.empty((N, n, S), np.int32),
         state=np.empty(N, np.int64),
@@ -130,82 +137,96 @@ def learn(
         converged=np.empty(N, np.bool_),
         q=np.empty((N, n, S, m)) if keep_q else None,
     )
-    rng = states(seeds)
     flat = np.ascontiguousarray(π.reshape(len(π), n, m**n).swapaxes(1, 2))
-    cdf = np.cumsum(weights)
-    decay = math.exp(-β)
+    cdf = np.where(np.arange(len(weights)) < np.flatnonzero(weights)[-1], np.cumsum(weights), 1.0)
+    rates = float(α), math.exp(-float(decay)), float(β)
     plain = len(π) == 1 and not synchronous and temperature is None
     fast = plain and n == 2 and memory == 1 and m <= LANES
 
     def run(j: int) -> None:
         q = np.full((S, n, -(-m // LANES) * LANES), -np.inf)
         q[:, :, :m] = start.swapaxes(0, 1)
-        common = (m, α, decay, δ, window, max_periods, rng[j])
+        common = (m, *rates, int(window), int(max_periods), rng[j])
         if fast:
             end = duopoly(flat[0], q, *common)
         else:
-            end = session(flat, cdf, q, *common, synchronous, temperature or 0.0)
+            end = session(flat, cdf, q, *common, bool(synchronous), float(temperature or 0.0))
         result.policy[j] = end[0].T
         result.state[j], result.periods[j], result.converged[j] = end[1:]
         if result.q is not None:
             result.q[j] = q[:, :, :m].swapaxes(0, 1)
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(int(threads or os.cpu_count() or 1)) as pool:
         list(pool.map(run, range(N)))
     warn(result.converged, max_periods)
     return result
 
 
-def initial_q(payoffs: np.ndarray, δ: float) -> np.ndarray:
+def initial_q(payoffs: np.ndarray, β: float) -> np.ndarray:
     """Discounted payoff of each own action against rivals who play at random for ever.
 
     Parameters
     ----------
     payoffs : ndarray, shape (n, m, ..., m)
-    δ : float in [0, 1)
+    β : float in [0, 1)
 
     Returns
     -------
     ndarray, shape (n, 1, m)
         The same in every state.
+
+    Raises
+    ------
+    ValueError
+        If `payoffs` has another shape or an entry that is not finite, or β is out of range.
     """
-    n = len(payoffs)
-    means = [payoffs[i].mean(axis=tuple(j for j in range(n) if j != i)) / (1 - δ) for i in range(n)]
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    (π,), _ = stage_games(payoffs, β=β)
+    n = len(π)
+    means = [π[i].mean(axis=tuple(j for j in range(n) if j != i)) / (1 - β) for i in range(n)]
     return np.array(means)[:, None, :]
 
 
 def checked(
-    payoffs, seeds, α, β, δ, memory, q0, window, max_periods, demand=None
+    payoffs, α, β, decay, memory, q0, window, max_periods, *, demand=None, sessions=None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Check the arguments of a learner; α and β may be arrays.
+    """Check the arguments of a learner; α and decay may be arrays, one entry for each session.
 
     Returns
     -------
     payoffs (Z, n, m, ..., m), their weights (Z,), and the initial tables (n, S, m)
     """
-    π, weights = _payoffs(payoffs, demand)
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    π, weights = stage_games(payoffs, demand, β)
     n, m = π.shape[1:3]
-    S = m ** (n * memory) if memory in (0, 1, 2) else 0
-    for name, value, inside, permitted in (
-        ("seeds", seeds, len(seeds) > 0 and min(seeds) >= 0, "one or more integers >= 0"),
-        ("α", α, np.all(np.greater(α, 0) & np.less_equal(α, 1)), "(0, 1]"),
-        ("β", β, np.all(np.greater_equal(β, 0) & np.isfinite(β)), "[0, inf)"),
-        ("δ", δ, 0 <= δ < 1, "[0, 1)"),
-        ("memory", memory, memory in (0, 1, 2), "0, 1, 2"),
-        ("window", window, window >= 1, "1 or more"),
-        ("max_periods", max_periods, max_periods >= 1, "1 or more"),
-        ("n * m ** (n * memory + 1)", n * S * m, n * S * m <= MAX_CELLS, f"up to {MAX_CELLS}"),
-    ):
-        if not inside:
-            raise ValueError(f"{name} = {value}; permitted: {permitted}")
-    start = np.asarray(initial_q(np.tensordot(weights, π, 1), δ) if q0 is None else q0, dtype=float)
-    if not np.isfinite(start).all():
-        raise ValueError("q0 has entries that are not finite; permitted: finite numbers")
+    steps, rates = _rates(α, sessions), _rates(decay, sessions)
+    require(
+        α=(α, ((steps > 0) & (steps <= 1)).all(), "in (0, 1]"),
+        decay=(decay, ((rates >= 0) & np.isfinite(rates)).all(), "in [0, inf)"),
+        memory=(memory, whole(memory, 0, 2), "0, 1 or 2"),
+        window=(window, whole(window, 1), "an integer >= 1"),
+        max_periods=(max_periods, whole(max_periods, 1), "an integer >= 1"),
+    )
+    cells = n * m ** (n * int(memory) + 1)
+    few = f"small enough for tables of up to {MAX_CELLS} entries: n m^(n memory + 1) is {cells}"
+    require(memory=(memory, cells <= MAX_CELLS, few))
+    start = initial_q(np.tensordot(weights, π, 1), β) if q0 is None else array("q0", q0)
+    require(q0=(q0, np.isfinite(start).all(), "finite numbers"))
+    S = m ** (n * int(memory))
     try:
         return π, weights, np.broadcast_to(start, (n, S, m))
     except ValueError:
-        message = f"q0 has shape {start.shape}; permitted: shapes that broadcast to {(n, S, m)}"
-        raise ValueError(message) from None
+        raise ValueError(
+            f"q0.shape={start.shape}: must be one that broadcasts to {(n, S, m)}"
+        ) from None
+
+
+def _rates(value, sessions: int | None) -> np.ndarray:
+    """A rate as an array, () or (sessions,); NaN where it is neither."""
+    if sessions is None or np.ndim(value) == 0:
+        return np.array(number(value))
+    rates = np.array([number(x) for x in np.ravel(value)])
+    return rates if np.shape(value) == (sessions,) else np.array(np.nan)
 
 
 def warn(converged: np.ndarray, max_periods: int) -> None:
@@ -219,21 +240,25 @@ def warn(converged: np.ndarray, max_periods: int) -> None:
         )
 
 
-def _payoffs(payoffs: np.ndarray, demand: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray]:
-    """The payoffs as (Z, n, m, ..., m) and the Z probabilities."""
-    π = np.asarray(payoffs, dtype=float)
-    weights = np.ones(1) if demand is None else np.asarray(demand, dtype=float)
-    if demand is None:
-        π = π[None]
+def stage_games(
+    payoffs: np.ndarray, demand: Sequence[float] | None = None, β: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check payoffs; return them as (Z, n, m, ..., m), and the Z probabilities."""
+    π = array("payoffs", payoffs)
+    weights = np.ones(1) if demand is None else array("demand", demand)
+    kind = "(n, m, ..., m)" if demand is None else "(Z, n, m, ..., m)"
+    π = π[None] if demand is None else π
     n = π.shape[1] if π.ndim > 2 else 0
-    if π.ndim != n + 2 or len(set(π.shape[2:])) != 1 or π.shape[2] < 2:
-        shape = "(n, m, ..., m)" if demand is None else "(Z, n, m, ..., m)"
-        raise ValueError(
-            f"payoffs has shape {np.shape(payoffs)}; permitted: {shape}, one axis of m >= 2 "
-            "actions for each of the n agents"
-        )
-    if not np.isfinite(π).all():
-        raise ValueError("payoffs has entries that are not finite; permitted: finite numbers")
-    if weights.shape != π.shape[:1] or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-12:
-        raise ValueError(f"demand = {demand}; permitted: {len(π)} probabilities that sum to one")
+    right = π.ndim == n + 2 and len(set(π.shape[2:])) == 1 and π.shape[2] >= 2 and len(π) > 0
+    shape = f"{kind}, one axis of m >= 2 actions for each of the n agents"
+    odds = weights.shape == π.shape[:1] and (weights >= 0).all()
+    odds = odds and abs(weights.sum() - 1) <= 1e-12
+    require(**{"payoffs.shape": (np.shape(payoffs), right, shape)})
+    require(
+        payoffs=(payoffs, np.isfinite(π).all(), "finite numbers"),
+        demand=(demand, odds, f"{len(π)} probabilities that sum to one"),
+    )
+    with np.errstate(over="ignore"):
+        most = float(np.abs(π).max() / (1 - float(β)))
+    require(payoffs=(payoffs, most <= 1e300, "so small that payoffs / (1 - β) is at most 1e300"))
     return π, weights

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import config, cuda
 
+from marketsai_lite.require import require
 from marketsai_lite.tabular.repeated_games import Sessions, checked, warn
 from marketsai_lite.tabular.rng import states, xoshiro256pp
 
@@ -41,8 +42,8 @@ def learn_cuda(
     seeds: Sequence[int],
     *,
     α: float | np.ndarray,
-    β: float | np.ndarray,
-    δ: float,
+    β: float,
+    decay: float | np.ndarray,
     memory: int = 1,
     q0: np.ndarray | float | None = None,
     window: int = 100_000,
@@ -53,22 +54,24 @@ def learn_cuda(
 
     Parameters and result as in `repeated_games.learn`, except for
 
-    α, β : floats or arrays, shape (N,)
-        A whole map of rates can run at once.
+    α, decay : floats or arrays, shape (N,)
+        A whole map of rates can run at once; sessions of unlike rates may share a seed.
     """
-    π, _, start = checked(payoffs, seeds, α, β, δ, memory, q0, window, max_periods)
+    rng = states(seeds, distinct=False)
+    N = len(rng)
+    π, _, start = checked(payoffs, α, β, decay, memory, q0, window, max_periods, sessions=N)
     n, S, m = start.shape
-    if n > _MAX_AGENTS:
-        raise ValueError(f"payoffs has {n} agents; permitted: up to {_MAX_AGENTS}")
-    N = len(seeds)
+    require(payoffs=(payoffs, n <= _MAX_AGENTS, f"of up to {_MAX_AGENTS} agents"))
     pay = np.ascontiguousarray(π.reshape(n, m**n).T)
-    steps = np.array(np.broadcast_to(np.asarray(α, dtype=float), N))
-    decay = np.array([math.exp(-b) for b in np.broadcast_to(β, N)])
+    steps, rates = (np.array(np.broadcast_to(x, N), dtype=float) for x in (α, decay))
+    apart = len(set(zip(map(bytes, rng), steps, rates, strict=True))) == N
+    require(seeds=(seeds, apart, "distinct where the rates are the same"))
+    shrink = np.array([math.exp(-rate) for rate in rates])
     q = cuda.to_device(np.ascontiguousarray(np.broadcast_to(start.swapaxes(0, 1), (N, S, n, m))))
     policy = cuda.device_array((N, S, n), np.int32)
     end = cuda.device_array((N, 3), np.int64)
     _sessions[-(-N // _BLOCK), _BLOCK](
-        pay, q, policy, end, steps, decay, δ, window, max_periods, states(seeds)
+        pay, q, policy, end, steps, shrink, float(β), int(window), int(max_periods), rng
     )
     state, periods, converged = end.copy_to_host().T
     result = Sessions(
@@ -92,7 +95,7 @@ def _greedy(q, j, s, i):
 
 
 @cuda.jit
-def _sessions(pay, q, policy, end, steps, decays, δ, window, max_periods, rng):
+def _sessions(pay, q, policy, end, steps, shrinks, β, window, max_periods, rng):
     """`pay` (M, n), `q` (N, S, n, m), `policy` (N, S, n), `end` (N, 3), `rng` (N, 4)."""
     j = cuda.grid(1)  # type: ignore
     if j >= q.shape[0]:
@@ -106,8 +109,8 @@ def _sessions(pay, q, policy, end, steps, decays, δ, window, max_periods, rng):
     s0, s1, s2, s3 = rng[j, 0], rng[j, 1], rng[j, 2], rng[j, 3]
     draw = s0
     a = cuda.local.array(_MAX_AGENTS, np.int64)
-    α, decay = steps[j], decays[j]
-    keep, αδ = 1 - α, α * δ
+    α, shrink = steps[j], shrinks[j]
+    keep, αβ = 1 - α, α * β
     s, cut, stop = 0, 2.0**32, window
     lags = 0 if S == 1 else (1 if lead == 1 else 2)
     for t in range(1 - lags, max_periods + 1):
@@ -118,7 +121,7 @@ def _sessions(pay, q, policy, end, steps, decays, δ, window, max_periods, rng):
                 u = np.float64(draw >> _32)
             else:
                 u = np.float64(draw & _LOW)
-            if u < cut:
+            if u < cut and m / cut < math.inf:
                 b = int(u * (m / cut))
                 a[i] = b if b < m else m - 1
             else:
@@ -131,7 +134,7 @@ def _sessions(pay, q, policy, end, steps, decays, δ, window, max_periods, rng):
         for i in range(n):
             b, g = a[i], policy[j, s, i]
             best = q[j, s_next, i, policy[j, s_next, i]]
-            new = _product(keep, q[j, s, i, b]) + (_product(α, pay[joint, i]) + _product(αδ, best))
+            new = _product(keep, q[j, s, i, b]) + (_product(α, pay[joint, i]) + _product(αβ, best))
             old = q[j, s, i, g]
             q[j, s, i, b] = new
             if b == g and new < old:
@@ -141,7 +144,7 @@ def _sessions(pay, q, policy, end, steps, decays, δ, window, max_periods, rng):
             if policy[j, s, i] != g:
                 stop = t + window - 1
         s = s_next
-        cut *= decay
+        cut *= shrink
         if t == stop:
             end[j, 0], end[j, 1], end[j, 2] = s, t, 1
             return

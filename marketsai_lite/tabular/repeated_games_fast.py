@@ -14,8 +14,8 @@ same way as `repeated_games_general.session`, so that both return the same bits.
 
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
-from numba import njit
 
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.rng import xoshiro256pp
 from marketsai_lite.tabular.row_scan import LANES, row_max, row_max_but
 
@@ -27,14 +27,14 @@ _BRANCHING = ("generic", "haswell", "ivybridge", "sandybridge", "x86-64")
 _OFTEN = 2.0**32 * (1.0 if get_host_cpu_name() in _BRANCHING else 0.05)
 
 
-def duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
+def duopoly(pay, q, m, α, shrink, β, window, max_periods, rng):
     """One session; as `repeated_games_general.session`, with `pay` of shape (m*m, 2)."""
     table = np.zeros((16, 16, 2, LANES))
     table[:m, :m] = q.reshape(m, m, 2, LANES)
     padded = np.zeros((16, 16, 2))
     padded[:m, :m] = pay.reshape(m, m, 2)
     greedy, state, periods, converged = _duopoly(
-        padded.reshape(256, 2), table.ravel(), m, α, decay, δ, window, max_periods, rng
+        padded.reshape(256, 2), table.ravel(), m, α, shrink, β, window, max_periods, rng
     )
     q[...] = table[:m, :m].reshape(q.shape)
     greedy = greedy.reshape(16, 16)[:m, :m].ravel()
@@ -43,9 +43,12 @@ def duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
-    """Parameters: pay (256, 2); q flat, of shape (256 states, 2 agents, 16 actions)."""
-    keep, αδ = 1 - α, α * δ
+def _duopoly(pay, q, m, α, shrink, β, window, max_periods, rng):
+    """Parameters: pay (256, 2); q flat, of shape (256 states, 2 agents, 16 actions).
+
+    Where ε 2^32 is so small that m / (ε 2^32) is infinite, a draw of 0 does not explore.
+    """
+    keep, αβ = 1 - α, α * β
     greedy = np.empty(256, np.uint8)
     aux = np.empty(256 * 8)  # of each state: max Q_i, runner-up's bound, α π_i; i = 1, 2
     for j in range(256):
@@ -71,8 +74,8 @@ def _duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
         a1 = e1 if u1 < cut else g & _15
         s_next = (a0 << _4) | a1
         row, x, y = s << _5, s << _3, s_next << _3
-        new0 = keep * q[row + a0] + (aux[y + _4] + αδ * aux[y])
-        new1 = keep * q[row + _16 + a1] + (aux[y + _5] + αδ * aux[y + _1])
+        new0 = keep * q[row + a0] + (aux[y + _4] + αβ * aux[y])
+        new1 = keep * q[row + _16 + a1] + (aux[y + _5] + αβ * aux[y + _1])
         b0, v0 = row_max_but(q, row, a0)
         b1, v1 = row_max_but(q, row + _16, a1)
         q[row + a0] = new0
@@ -85,7 +88,7 @@ def _duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
         greedy[s] = b
         stop = t + window - 1 if b != g else stop
         s = s_next
-        cut *= decay
+        cut *= shrink
         if t == stop:
             return greedy, s, t, True
     _refresh(greedy, aux, q)
@@ -95,7 +98,7 @@ def _duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
         u0, u1 = np.float64(draw >> _32), np.float64(draw & _LOW)
         g = np.uint64(greedy[s])
         a0, a1 = g >> _4, g & _15
-        if u0 < cut or u1 < cut:
+        if (u0 < cut or u1 < cut) and m / cut < np.inf:
             ratio = m / cut
             if u0 < cut:
                 a0 = np.uint64(min(np.int64(u0 * ratio), m - 1))
@@ -103,8 +106,8 @@ def _duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
                 a1 = np.uint64(min(np.int64(u1 * ratio), m - 1))
         s_next = (a0 << _4) | a1
         row, x, y = s << _5, s << _3, s_next << _3
-        new0 = keep * q[row + a0] + (aux[y + _4] + αδ * aux[y])
-        new1 = keep * q[row + _16 + a1] + (aux[y + _5] + αδ * aux[y + _1])
+        new0 = keep * q[row + a0] + (aux[y + _4] + αβ * aux[y])
+        new1 = keep * q[row + _16 + a1] + (aux[y + _5] + αβ * aux[y + _1])
         q[row + a0] = new0
         q[row + _16 + a1] = new1
         for i in range(2):
@@ -127,7 +130,7 @@ def _duopoly(pay, q, m, α, decay, δ, window, max_periods, rng):
                 greedy[s] = np.uint64(greedy[s]) ^ ((a ^ b) << shift)
                 stop = t + window - 1
         s = s_next
-        cut *= decay
+        cut *= shrink
         if t == stop:
             return greedy, s, t, True
     return greedy, s, t, False

@@ -6,8 +6,8 @@ period needs of a state lies together, and is asked for as soon as the state is 
 """
 
 import numpy as np
-from numba import njit
 
+from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.rng import xoshiro256pp
 from marketsai_lite.tabular.row_scan import prefetch, scan
 
@@ -16,7 +16,7 @@ _LOW = np.uint64(2**32 - 1)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def session(pay, cdf, q, m, α, decay, δ, window, max_periods, rng, synchronous, temperature):
+def session(pay, cdf, q, m, α, shrink, β, window, max_periods, rng, synchronous, temperature):
     """One session of any game; updates q in place.
 
     Parameters
@@ -26,8 +26,8 @@ def session(pay, cdf, q, m, α, decay, δ, window, max_periods, rng, synchronous
         Cumulative probabilities of the demand states.
     q : ndarray, shape (S, n, width)
         Rows padded with -inf to a multiple of LANES.
-    decay : float
-        exp(-β)
+    shrink : float
+        exp(-decay), by which ε falls from period to period.
     rng : ndarray of uint64, shape (4,)
     temperature : float
         0 for ε-greedy exploration.
@@ -57,7 +57,7 @@ def session(pay, cdf, q, m, α, decay, δ, window, max_periods, rng, synchronous
             s = s * m + int(u * scale)
 
     a = np.empty(n, np.int64)
-    keep, αδ = 1 - α, α * δ
+    keep, αβ = 1 - α, α * β
     cut = 2.0**32  # ε 2^32
     τ = temperature
     stop = window
@@ -67,7 +67,7 @@ def session(pay, cdf, q, m, α, decay, δ, window, max_periods, rng, synchronous
             u, draw, s0, s1, s2, s3 = _half(i, draw, s0, s1, s2, s3)
             if temperature > 0:
                 a[i] = _boltzmann(q[s, i, :m], best[s, i], τ, u / 2.0**32)
-            elif u < cut:
+            elif u < cut and m / cut < np.inf:  # where ε is next to 0, a draw of 0 is no sign
                 a[i] = min(int(u * (m / cut)), m - 1)
             else:
                 a[i] = policy[s, i]
@@ -90,12 +90,12 @@ def session(pay, cdf, q, m, α, decay, δ, window, max_periods, rng, synchronous
                 stride = m ** (n - 1 - i)
                 for b in range(m):
                     j = joint + (b - a[i]) * stride
-                    target = α * pay[z, j, i] + αδ * best[j * lead + older, i]
+                    target = α * pay[z, j, i] + αβ * best[j * lead + older, i]
                     q[s, i, b] = keep * q[s, i, b] + target
                 policy[s, i], best[s, i], bound[s, i] = scan(rows, (s * n + i) * width, width)
             else:
                 b = a[i]
-                new = keep * q[s, i, b] + (α * pay[z, joint, i] + αδ * best[s_next, i])
+                new = keep * q[s, i, b] + (α * pay[z, joint, i] + αβ * best[s_next, i])
                 q[s, i, b] = new
                 if b == greedy:
                     if new > bound[s, i]:
@@ -111,8 +111,8 @@ def session(pay, cdf, q, m, α, decay, δ, window, max_periods, rng, synchronous
             if policy[s, i] != greedy:
                 stop = t + window - 1
         s = s_next
-        cut *= decay
-        τ = max(τ * decay, 1e-300)
+        cut *= shrink
+        τ = max(τ * shrink, 1e-300)
         if t == stop:
             return policy, s, t, True
     return policy, s, max_periods, False
@@ -138,4 +138,7 @@ def _boltzmann(row, best, τ, u):
         rest -= np.exp((row[b] - best) / τ)
         if rest < 0:
             return b
-    return row.size - 1
+    b = row.size - 1  # rounding has left something over: it is the last possible action's
+    while np.exp((row[b] - best) / τ) == 0:
+        b -= 1
+    return b

@@ -12,27 +12,44 @@ References
 Blackman, D. and S. Vigna (2021): Scrambled linear pseudorandom number generators, ACM TOMS 47(4).
 """
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
+
+from marketsai_lite.require import require
+from marketsai_lite.tabular.compiled import njit
 
 _17, _19, _23, _41, _45 = (np.uint64(k) for k in (17, 19, 23, 41, 45))
 
 
-def states(seeds: Sequence[int]) -> np.ndarray:
+def states(seeds: Sequence[int], *, distinct: bool = True) -> np.ndarray:
     """Initial states of independent streams, one for each seed.
 
     Parameters
     ----------
     seeds : sequence of N non-negative ints
+    distinct : bool
+        Refuse a seed that is given twice, since it gives the same draws twice.
 
     Returns
     -------
     ndarray of uint64, shape (N, 4)
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or one is no integer, negative, or not distinct.
     """
-    words = [np.random.SeedSequence(int(seed)).generate_state(4, np.uint64) for seed in seeds]
-    return np.array(words, dtype=np.uint64).reshape(-1, 4)
+    try:
+        whole = [operator.index(seed) for seed in seeds]
+    except TypeError:
+        whole = []
+    right = bool(whole) and min(whole) >= 0 and (len(set(whole)) == len(whole) or not distinct)
+    kind = "one or more distinct integers >= 0" if distinct else "one or more integers >= 0"
+    require(seeds=(seeds, right, kind))
+    words = [np.random.SeedSequence(seed).generate_state(4, np.uint64) for seed in whole]
+    return np.array(words, dtype=np.uint64)
 
 
 @njit(cache=True)

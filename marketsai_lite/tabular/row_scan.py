@@ -11,8 +11,10 @@ package's __pycache__ folders.
 from typing import Any
 
 from llvmlite import ir
-from numba import extending, njit, types
+from numba import extending, types
 from numba.core import cgutils
+
+from marketsai_lite.tabular.compiled import njit
 
 LANES = 16
 intrinsic: Any = extending.intrinsic  # its annotations count the typing context as an argument

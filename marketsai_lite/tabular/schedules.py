@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import number, whole
+
 CONSTANT, HARMONIC, POWER, EXPONENTIAL = range(4)
 
 
@@ -32,8 +35,7 @@ class Schedule(NamedTuple):
 
 def constant(level: float) -> Schedule:
     """Return the schedule that is always ``level``, a number in [0, 1]."""
-    if not 0 <= level <= 1:
-        raise ValueError(f"level = {level}; permitted: [0, 1]")
+    require(level=(level, 0 <= number(level) <= 1, "in [0, 1]"))
     return Schedule(CONSTANT, float(level))
 
 
@@ -49,8 +51,7 @@ def power(ω: float) -> Schedule:
 
 def rescaled(β: float) -> Schedule:
     """Return 1 / (1 + (1 - β)(n - 1)), the linear step in the units of the contraction."""
-    if not 0 <= β < 1:
-        raise ValueError(f"β = {β}; permitted: [0, 1)")
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
     return harmonic(1 - β)
 
 
@@ -59,7 +60,20 @@ def exponential(λ: float) -> Schedule:
     return Schedule(EXPONENTIAL, _positive("λ", λ))
 
 
+def is_schedule(value) -> bool:
+    """Return whether `value` is a Schedule of one of the kinds above."""
+    if not isinstance(value, Schedule):
+        return False
+    parameter, kind = number(value.parameter), value.kind
+    top = 1 if kind == CONSTANT else np.finfo(float).max
+    return whole(kind, CONSTANT, EXPONENTIAL) and 0 <= parameter <= top
+
+
+def is_positive(value) -> bool:
+    """Return whether `value` is a Schedule that is not always 0."""
+    return is_schedule(value) and bool(value(1) > 0)
+
+
 def _positive(name: str, value: float) -> float:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} = {value}; permitted: (0, inf)")
+    require(**{name: (value, 0 < number(value) < np.inf, "in (0, inf)")})
     return float(value)

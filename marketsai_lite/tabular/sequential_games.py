@@ -4,7 +4,7 @@ In period t one agent chooses an action; the other's, chosen in t-1, stands. The
 the other's standing action. When agent i moves again in t+2 and finds x' there, it has earned
 π_i(a, x) in t and π_i(a, x') in t+1, and it learns
 
-    Q_i(x, a) ← (1-α) Q_i(x, a) + α [π_i(a, x) + δ π_i(a, x') + δ² max_b Q_i(x', b)].
+    Q_i(x, a) ← (1-α) Q_i(x, a) + α [π_i(a, x) + β π_i(a, x') + β² max_b Q_i(x', b)].
 
 Exploration, convergence, ties and random numbers are those of `repeated_games`, with one 64-bit
 word per period.
@@ -23,9 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from marketsai_lite.tabular.repeated_games import warn
+from marketsai_lite.require import require
+from marketsai_lite.tabular.arguments import number, whole
+from marketsai_lite.tabular.compiled import njit
+from marketsai_lite.tabular.repeated_games import stage_games, warn
 from marketsai_lite.tabular.rng import states, xoshiro256pp
 
 _32 = np.uint64(32)
@@ -47,7 +49,7 @@ def learn_sequential(
     *,
     α: float,
     β: float,
-    δ: float,
+    decay: float,
     q0: float = 0.0,
     window: int = 100_000,
     max_periods: int = 1_000_000_000,
@@ -59,13 +61,13 @@ def learn_sequential(
     ----------
     payoffs : ndarray, shape (2, m, m)
         π_i(a_1, a_2).
-    seeds : sequence of N non-negative ints
+    seeds : sequence of N distinct non-negative ints
     α : float in (0, 1]
         Step size.
-    β : float >= 0
-        Exploration with probability exp(-β(t-1)).
-    δ : float in [0, 1)
+    β : float in [0, 1)
         Discount factor of one period.
+    decay : float >= 0
+        Exploration with probability exp(-decay (t-1)).
     q0 : float
         Initial value of all entries.
     window, max_periods, threads
@@ -81,29 +83,26 @@ def learn_sequential(
     RuntimeWarning
         If a session reaches `max_periods` before it converges.
     """
-    π = np.asarray(payoffs, dtype=float)
-    for name, value, inside, permitted in (
-        ("payoffs.shape", π.shape, π.ndim == 3 and π.shape == (2, *2 * π.shape[2:]), "(2, m, m)"),
-        ("payoffs", "...", np.isfinite(π).all(), "finite numbers"),
-        ("seeds", seeds, len(seeds) > 0 and min(seeds) >= 0, "one or more integers >= 0"),
-        ("α", α, 0 < α <= 1, "(0, 1]"),
-        ("β", β, 0 <= β < math.inf, "[0, inf)"),
-        ("δ", δ, 0 <= δ < 1, "[0, 1)"),
-        ("q0", q0, math.isfinite(q0), "finite numbers"),
-        ("window", window, window >= 1, "1 or more"),
-        ("max_periods", max_periods, max_periods >= 1, "1 or more"),
-        ("threads", threads, threads is None or threads >= 1, "1 or more"),
-    ):
-        if not inside:
-            raise ValueError(f"{name} = {value}; permitted: {permitted}")
+    require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
+    (π,), _ = stage_games(payoffs, β=β)
+    require(**{"payoffs.shape": (π.shape, len(π) == 2, "(2, m, m)")})
+    require(
+        α=(α, 0 < number(α) <= 1, "in (0, 1]"),
+        decay=(decay, 0 <= number(decay) < math.inf, "in [0, inf)"),
+        q0=(q0, math.isfinite(number(q0)), "a finite number"),
+        window=(window, whole(window, 1), "an integer >= 1"),
+        max_periods=(max_periods, whole(max_periods, 1), "an integer >= 1"),
+        threads=(threads, threads is None or whole(threads, 1), "an integer >= 1, or None"),
+    )
     own = np.stack([π[0], π[1].T])  # [i, own action, the other's]
-    rng, decay = states(seeds), math.exp(-β)
+    rng = states(seeds)
+    rates = float(α), math.exp(-float(decay)), float(β), float(q0)
 
     def run(j: int):
-        return _session(own, α, decay, δ, q0, window, max_periods, rng[j])
+        return _session(own, *rates, int(window), int(max_periods), rng[j])
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        ends = list(pool.map(run, range(len(seeds))))
+    with ThreadPoolExecutor(int(threads or os.cpu_count() or 1)) as pool:
+        ends = list(pool.map(run, range(len(rng))))
     result = SequentialSessions(*(np.array(column) for column in zip(*ends, strict=True)))
     warn(result.converged, max_periods)
     return result
@@ -121,7 +120,19 @@ def sequential_cycle(policy: np.ndarray, actions: np.ndarray, mover: int) -> np.
     Returns
     -------
     int64 ndarray, shape (L, 2)
+
+    Raises
+    ------
+    ValueError
+        If an action is none of m, or the mover neither 0 nor 1.
     """
+    policy, actions = np.asarray(policy), np.asarray(actions)
+    m = policy.shape[-1] if policy.ndim == 2 else 0
+    for name, found, shape in (("policy", policy, (2, m)), ("actions", actions, (2,))):
+        right = found.shape == shape and m > 0 and np.issubdtype(found.dtype, np.integer)
+        right = right and found.min() >= 0 and found.max() < m
+        require(**{name: (found, right, f"integers 0 to m - 1 = {m - 1} of shape {shape}")})
+    require(mover=(mover, whole(mover, 0, 1), "0 or 1"))
     state = (int(actions[0]), int(actions[1]), int(mover))
     path: dict[tuple[int, int, int], int] = {}
     while state not in path:
@@ -133,7 +144,7 @@ def sequential_cycle(policy: np.ndarray, actions: np.ndarray, mover: int) -> np.
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _session(own, α, decay, δ, q0, window, max_periods, rng):
+def _session(own, α, shrink, β, q0, window, max_periods, rng):
     """One session; `own` (2, m, m) has the agent's own action first."""
     m = own.shape[1]
     q = np.full((2, m, m), q0)  # [i, state, action]
@@ -151,7 +162,7 @@ def _session(own, α, decay, δ, q0, window, max_periods, rng):
         x = a[1 - i]
         if t > 2:
             y, b = seen[i], a[i]
-            target = own[i, b, y] + δ * own[i, b, x] + δ**2 * q[i, x, policy[i, x]]
+            target = own[i, b, y] + β * own[i, b, x] + β**2 * q[i, x, policy[i, x]]
             q[i, y, b] = (1 - α) * q[i, y, b] + α * target
             g = np.argmax(q[i, y])
             if g != policy[i, y]:
@@ -159,9 +170,11 @@ def _session(own, α, decay, δ, q0, window, max_periods, rng):
                 stop = t + window - 1
         draw, s0, s1, s2, s3 = xoshiro256pp(s0, s1, s2, s3)
         u = np.float64(draw >> _32)
-        a[i] = min(int(u * (m / cut)), m - 1) if u < cut else policy[i, x]
+        a[i] = policy[i, x]
+        if u < cut and m / cut < np.inf:
+            a[i] = min(int(u * (m / cut)), m - 1)
         seen[i] = x
-        cut *= decay
+        cut *= shrink
         if t == stop:
             return policy, a, 1 - i, t, True
     return policy, a, max_periods % 2, max_periods, False

@@ -2,7 +2,9 @@
 
 Each stops when its answer is provably within ``tol`` of the optimal value in the sup norm: with
 ``d = T v - v``, value iteration when ``β/(1-β) max |d| <= tol``, optimistic policy iteration when
-``β/(1-β) (max d - min d)/2 <= tol``, after which it adds ``β/(1-β) (max d + min d)/2`` to T v.
+``β/(1-β) (max d - min d)/2 <= tol``, after which it adds ``β/(1-β) (max d + min d)/2`` to T v. Or
+they stop when d no longer falls and is no more than the rounding of v, beyond which no iteration
+gets. No tolerance depends on the unit of the rewards, except a ``tol`` that is given.
 
 References
 ----------
@@ -15,10 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from marketsai_lite.require import require
 from marketsai_lite.tabular import kernels
-from marketsai_lite.tabular.evaluate import policy_value
+from marketsai_lite.tabular.arguments import flag, number, whole
+from marketsai_lite.tabular.evaluate import relative_value
 from marketsai_lite.tabular.maximize import Maximizer, MonotoneMaximizer, check_monotone
 from marketsai_lite.tabular.mdp import MDP, policy, vector
+
+ROUNDING = 2.0**-48  # of an iteration, relative: 16 units in the last place
+SOLVED = 2.0**-46  # residual of a system of equations, relative
+TOLERANCE = 1e-8  # relative to the largest reward that is best in a state
 
 
 class Solution(NamedTuple):
@@ -32,7 +40,7 @@ class Solution(NamedTuple):
 
 
 def value_iteration(
-    mdp: MDP, *, v0: ArrayLike | None = None, tol: float = 1e-8, max_iter: int = 10_000
+    mdp: MDP, *, v0: ArrayLike | None = None, tol: float | None = None, max_iter: int = 10_000
 ) -> Solution:
     """Iterate the Bellman operator.
 
@@ -41,8 +49,9 @@ def value_iteration(
     mdp : MDP
     v0 : array_like, shape (S,), or None
         Start; None for zero.
-    tol : float
-        Largest permitted distance to the optimal value.
+    tol : float or None
+        Largest permitted distance to the optimal value, in the unit of the rewards; None for 1e-8
+        of the largest reward that is best in a state.
     max_iter : int
         Largest number of iterations; stopping there warns.
 
@@ -52,20 +61,28 @@ def value_iteration(
     """
     v = np.zeros(mdp.n_states) if v0 is None else _start(v0, mdp)
     _check_limits(tol, max_iter)
+    tol = default_tolerance(mdp) if tol is None else float(tol)
     improve = Maximizer(mdp)
-    iterations = 0
+    limit, last, iterations = (1 - mdp.β) * tol, np.inf, 0
     while iterations < max_iter:
         iterations += 1
         Tv, σ = improve(v)
         residual = mdp.β * float(np.abs(Tv - v).max())
         v = Tv
-        if residual <= (1 - mdp.β) * tol:
+        if residual >= last:  # no progress: is it rounding?
+            limit = max(limit, ROUNDING * float(np.abs(v).max()))
+        if residual <= limit:
             break
-    return _finished(v, σ, iterations, residual, (1 - mdp.β) * tol)
+        last = residual
+    return _finished(v, σ, iterations, residual, limit)
 
 
 def policy_iteration(mdp: MDP, *, σ0: ArrayLike | None = None, max_iter: int = 1_000) -> Solution:
     """Alternate the exact evaluation of a policy and its improvement, until nothing improves.
+
+    Improvements are told from rounding relative to the differences of the values, not to the values
+    themselves (`marketsai_lite.tabular.evaluate.relative_value`), so that neither the unit of the
+    rewards nor a constant in them, nor a β near 1, decides which policy is found.
 
     Parameters
     ----------
@@ -79,22 +96,22 @@ def policy_iteration(mdp: MDP, *, σ0: ArrayLike | None = None, max_iter: int = 
     -------
     Solution
     """
-    _check_limits(1.0, max_iter)
+    _check_limits(None, max_iter)
     σ = mdp.r.argmax(axis=1) if σ0 is None else policy(σ0, mdp)
-    if σ.ndim > 1:
-        raise ValueError(f"σ0 has shape {σ.shape}; permitted: {(mdp.n_states,)}")
+    require(**{"σ0.shape": (σ.shape, σ.ndim == 1, (mdp.n_states,))})
     improve = Maximizer(mdp)
     iterations = 0
     while iterations < max_iter:
         iterations += 1
-        v = policy_value(σ, mdp)
-        Tv, improved = improve(v)
-        residual = float(np.abs(Tv - v).max())
-        rounding = 1e-14 * max(1.0, float(np.abs(v).max())) / (1 - mdp.β)
+        level, h = relative_value(σ, mdp)
+        Th, improved = improve(h)
+        gain = Th - (h + level)  # T v - v
+        residual = float(np.abs(gain).max())
+        rounding = SOLVED * (abs(level) + float(np.abs(h).max() + np.abs(Th).max()))
         if residual <= rounding:
             break
-        σ = np.where(Tv > v + rounding, improved, σ)
-    return _finished(v, σ, iterations, residual, rounding)
+        σ = np.where(gain > rounding, improved, σ)
+    return _finished(level / (1 - mdp.β) + h, σ, iterations, residual, rounding)
 
 
 def optimistic_policy_iteration(
@@ -102,7 +119,7 @@ def optimistic_policy_iteration(
     *,
     m: int = 20,
     v0: ArrayLike | None = None,
-    tol: float = 1e-8,
+    tol: float | None = None,
     max_iter: int = 10_000,
     monotone: bool = False,
     rng: np.random.Generator | None = None,
@@ -116,8 +133,8 @@ def optimistic_policy_iteration(
         Number of applications; 0 makes it value iteration.
     v0 : array_like, shape (S,), or None
         Start; None for ``max_a r(s, a) / (1 - β)``.
-    tol : float
-        Largest permitted distance to the optimal value.
+    tol : float or None
+        Largest permitted distance to the optimal value, as for `value_iteration`.
     max_iter : int
         Largest number of maximizations; stopping there warns.
     monotone : bool
@@ -137,27 +154,34 @@ def optimistic_policy_iteration(
         If the policy is found not to be monotone, or an argument is out of range.
     """
     β = mdp.β
-    if not isinstance(m, int | np.integer) or m < 0:
-        raise ValueError(f"m = {m}; permitted: an integer, 0 or more")
+    require(
+        m=(m, whole(m, 0), "an integer >= 0"),
+        monotone=(monotone, flag(monotone), "True or False"),
+    )
     _check_limits(tol, max_iter)
     v = None if v0 is None else _start(v0, mdp)
+    tol = default_tolerance(mdp) if tol is None else float(tol)
     improve = (MonotoneMaximizer if monotone else Maximizer)(mdp)
     if v is None:
         best = improve(np.zeros(mdp.n_states))[0] if monotone else mdp.r.max(axis=1)
         v = best / (1 - β)
-    iterations = 0
+    limit, last, iterations = (1 - β) * tol, np.inf, 0
     while iterations < max_iter:
         iterations += 1
         Tv, σ = improve(v)
         low, high = kernels.extremes(Tv, v)
         residual = β * (high - low) / 2
-        if residual <= (1 - β) * tol or iterations == max_iter:
+        if residual >= last:  # no progress: is it rounding?
+            limit = max(limit, ROUNDING * float(np.abs(v).max() + np.abs(Tv).max()))
+        if residual <= limit or iterations == max_iter:
             break
+        last = residual
         v = _follow(Tv, σ, m, mdp)
+        v -= v[0]  # a constant, which delays nothing and costs digits
     if monotone:
         check_monotone(v, Tv, mdp, rng or np.random.default_rng(0))
     v = Tv + β / (1 - β) * (low + high) / 2
-    return _finished(v, σ, iterations, residual, (1 - β) * tol)
+    return _finished(v, σ, iterations, residual, limit)
 
 
 def _follow(v, σ, m, mdp):
@@ -169,17 +193,19 @@ def _follow(v, σ, m, mdp):
 
 
 def _start(v0, mdp):
-    v = vector("v0", v0, (mdp.n_states,))
-    if not np.isfinite(v).all():
-        raise ValueError("v0 has a NaN or infinite entry; permitted: finite")
-    return v
+    return vector("v0", v0, (mdp.n_states,))
 
 
 def _check_limits(tol, max_iter):
-    if not 0 < tol < np.inf:
-        raise ValueError(f"tol = {tol}; permitted: (0, inf)")
-    if max_iter < 1:
-        raise ValueError(f"max_iter = {max_iter}; permitted: 1 or more")
+    require(
+        tol=(tol, tol is None or 0 < number(tol) < np.inf, "in (0, inf)"),
+        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
+    )
+
+
+def default_tolerance(mdp):
+    """Return a permitted distance to the optimal value that scales with the rewards."""
+    return TOLERANCE * float(np.abs(mdp.r.max(axis=1)).max())
 
 
 def _finished(v, σ, iterations, residual, limit):

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from marketsai_lite.economy import Grid, Shocks, Terms, placed
+from marketsai_lite.economy import SLACK, Grid, Shocks, Terms, padded, placed
 from marketsai_lite.require import require
 
 FEW = 64  # uniforms of a fresh start, which are drawn whether or not a copy needs them
-SLACK = 1e-6  # of a box's width: an action this far outside is at the bound but for rounding
 
 
 class BatchState(NamedTuple):
@@ -84,9 +83,11 @@ class Batch:
         self.restarts = horizon is not None or self.terms.ends
         few = self.device.type != "cpu" or self.terms.dx + self.exo.width <= FEW
         self._ahead = self.restarts and few
-        gridded = [isinstance(s, Grid) for s in economy.actions]
-        self.grids, self._gridded = all(gridded), any(gridded)
-        self._rows, self._bounds = self._sets(), self._box()
+        self.grids = all(isinstance(s, Grid) for s in economy.actions)
+        self._limits = [self._limits_of(group.actions) for group in self.terms.groups]
+        self._rows: Any = self._all_rows() if self.grids else None
+        sizes = [len(s.values) if isinstance(s, Grid) else 0 for s in economy.actions]
+        self._sizes = torch.tensor(sizes, device=self.device)  # numbers of rows, 0 for a box
 
     def reset(self, generator) -> BatchState:
         """Draw B first states."""
@@ -144,7 +145,8 @@ class Batch:
         """One period with given uniforms, for actions that are known to be right.
 
         The generator draws fresh starts that the uniforms do not hold.  With `price_takers`, prices
-        and aggregates carry no gradient.
+        and aggregates carry no gradient.  The new state may share memory with `actions`; that of
+        `step` does not.
         """
         z, a = self.exo.shocks(state.i), self.vectors(actions)
         terms, m = self.terms, None
@@ -204,54 +206,63 @@ class Batch:
         )
         legal = self.legal(state)
         if legal is not None:
-            self._refuse("legal", legal, legal.any(-1), "at least one choice of each agent")
-        if numbers:
-            rows = torch.tensor([len(s.values) for s in self.economy.actions], device=self.device)
-            inside = (actions >= 0) & (actions < rows)
-            self._refuse("actions", actions, inside, "an integer in 0, ..., m - 1")
-            if legal is not None:
-                chosen = legal.gather(-1, actions[..., None].long())[..., 0]
-                self._refuse("actions", actions, chosen, "legal")
-            return actions
-        return self._in_sets(actions, legal)
+            some = legal.any(-1) | (self._sizes == 0)
+            self._refuse("legal", legal, some, "True for at least one choice")
+        if not numbers:
+            return self._in_sets(actions.to(self.dtype), legal)
+        inside = (actions >= 0) & (actions < self._sizes)
+        self._refuse("actions", actions, inside, "an integer in 0, ..., m - 1")
+        if legal is not None:
+            chosen = legal.gather(-1, actions[..., None].long())[..., 0]
+            self._refuse("actions", actions, chosen, "legal")
+        return actions
 
     def _in_sets(self, actions, legal):
-        low, high, slack = self._bounds
-        right = actions.clamp(low, high)
-        self._refuse("actions", actions, (actions - right).abs() <= slack, self._permitted)
-        for k, s in enumerate(self.economy.actions if self._gridded else ()):
-            if isinstance(s, Grid):
-                rows = self._place(s.values)
-                same = (actions[:, k, None, : s.width] - rows).abs().amax(-1) <= SLACK
-                same = same if legal is None else same & legal[:, k, : len(rows)]
-                self._refuse("actions", actions[:, k], same.any(-1), "a legal row of its grid")
-        return right
+        """Vectors in their sets: the rows of grids that are meant, and boxes without rounding."""
+        parts = []
+        for group, limits in zip(self.terms.groups, self._limits, strict=True):
+            a = actions[:, group.members, : group.actions.width]
+            if isinstance(group.actions, Grid):
+                (rows,) = limits
+                same = ((a[..., None, :] - rows).abs() <= SLACK).all(-1)
+                permitted = "a row of its grid"
+                if legal is not None:
+                    same = same & legal[:, group.members, : len(rows)]
+                    permitted = "a legal row of its grid"
+                nearest, inside = rows[same.byte().argmax(-1)], same.any(-1)
+            else:
+                low, high, slack = limits
+                nearest = a.clamp(low, high)
+                inside = ((a - nearest).abs() <= slack).all(-1)
+                permitted = group.actions
+            self._refuse("actions", a, inside, permitted, group.members.start)
+            parts.append(padded(nearest, self.terms.da))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
-    def _refuse(self, name, value, right, permitted):
+    def _refuse(self, name, value, right, permitted, first=0):
+        """Refuse the `value` of agents `first`, ... where it is not `right` (B, agents)."""
         if self.device.type != "cpu":
             torch._assert_async(right.all())
         elif not right.all():
-            where = (~right).nonzero()[0]
-            agent = self.economy.agents[where[1]] if len(where) > 1 else "an agent"
-            value = value[tuple(where)].tolist()
-            right = permitted if isinstance(permitted, str) else permitted(where)
-            require(**{f"{name} of {agent}": (value, False, right)})
+            copy, k = (~right).nonzero()[0].tolist()
+            agent = self.economy.agents[first + k]
+            if not isinstance(permitted, str):
+                permitted = f"between {permitted.low} and {permitted.high}"
+            require(**{f"{name} of {agent}": (value[copy, k].tolist(), False, permitted)})
 
-    def _permitted(self, where):
-        _, k, j = where.tolist()
-        low, high, _ = self._bounds
-        return f"in [{low[k, j]:.6g}, {high[k, j]:.6g}]"
+    def _limits_of(self, actions):
+        """What an action of the set is compared with, on the device."""
+        if isinstance(actions, Grid):
+            return (self._place(actions.values),)
+        low, high = self._place(actions.low), self._place(actions.high)
+        return low, high, SLACK * (high - low)
 
-    def _sets(self):
+    def _all_rows(self):
         """Rows of the grids: (m, da) if all are the same, else (n, m, da), filled up with zeros."""
-        sets = self.economy.actions
-        if not self.grids:
-            return None
-        if all(np.array_equal(s.values, sets[0].values) for s in sets):
-            return self._place(sets[0].values)
-        m = max(len(s.values) for s in sets)
-        rows = np.zeros((len(sets), m, self.terms.da))
-        for k, s in enumerate(sets):
+        if len(self.terms.groups) == 1:
+            return self._limits[0][0]
+        rows = np.zeros((self.terms.n, self.terms.m, self.terms.da))
+        for k, s in enumerate(self.economy.actions):
             rows[k, : len(s.values), : s.width] = s.values
         return self._place(rows)
 

@@ -1,11 +1,13 @@
 """An economy as a table: the Markov decision process that the tabular solvers read."""
 
+from functools import reduce
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.economy import Grid
+from marketsai_lite.economy import Grid, Terms, padded
+from marketsai_lite.require import require
 from marketsai_lite.tabular.games import MarkovGame
 from marketsai_lite.tabular.mdp import MDP
 
@@ -38,21 +40,22 @@ def tabulate(economy, *grids, actions=None):
     Returns
     -------
     Table
-        The `MDP` and the states and actions that its rows stand for.  A choice whose reward is
-        minus infinity (as consumption of zero under log utility) is marked as not feasible.
+        The `MDP` and the states and actions that its rows stand for.  A choice that is illegal, or
+        whose reward is minus infinity (as consumption of zero under log utility), is marked as not
+        feasible.  Where the game has ended, nothing is earned for ever, so that the value is 0.
 
     Raises
     ------
     ValueError
         If there are several agents or no state, a grid is not increasing, an action is
-        outside the economy's set, or a feasible choice leads off the grid (clipping there would be
-        a subsidy: it hands out what the floor forbids to lose).
+        outside the economy's set, a feasible choice leads off the grid (clipping there would be a
+        subsidy: it hands out what the floor forbids to lose), a discount is neither β nor 0, or an
+        end does not last.
     """
-    if len(economy.agents) != 1:
-        raise ValueError(f"agents={economy.agents}: must be one; use tabulate_game for several")
-    a = _actions(economy.actions[0], actions)
-    x, z, P, r, index, weight = _rows(economy, grids, a[:, None])
-    feasible = r[..., 0] != -np.inf
+    one = len(economy.agents) == 1
+    require(agents=(economy.agents, one, "one; use tabulate_game for several"))
+    (a,), x, z, P, r, index, weight, (legal,) = _rows(economy, grids, (actions,))
+    feasible = legal & (r[..., 0] != -np.inf)
     mdp = MDP(
         np.where(feasible, r[..., 0], 0.0),
         index,
@@ -70,7 +73,7 @@ class GameTable(NamedTuple):
     game: MarkovGame
     x: np.ndarray  # (S, dx) endogenous states
     z: np.ndarray  # (S, dz) shocks
-    a: tuple[np.ndarray, ...]  # (m_i, da) actions of each agent
+    a: tuple[np.ndarray, ...]  # (m_i, da_i) actions of each agent
 
 
 def tabulate_game(economy, *grids, actions=None):
@@ -83,7 +86,8 @@ def tabulate_game(economy, *grids, actions=None):
     *grids : array_like (m,)
         One increasing grid for each of the dx state variables.
     actions : sequence of array_like (m_i, da) or (m_i,), optional
-        The actions of each agent; needed for those whose own are a `Box`.
+        The actions of each agent; needed for those whose own are a `Box`.  Some may be boxes and
+        some grids, of unlike widths.
 
     Returns
     -------
@@ -93,46 +97,83 @@ def tabulate_game(economy, *grids, actions=None):
     Raises
     ------
     ValueError
-        As `tabulate`; rewards must be finite for every joint action.
+        As `tabulate`; rewards must be finite for every joint action that is legal.
     """
     n = len(economy.agents)
     actions = (None,) * n if actions is None else actions
-    if len(actions) != n:
-        raise ValueError(f"actions: {len(actions)} given: must be one array for each of {n} agents")
-    a = tuple(_actions(*pair) for pair in zip(economy.actions, actions, strict=True))
-    joint = np.stack([np.stack(profile) for profile in product(*a)])
-    x, z, P, r, index, weight = _rows(economy, grids, joint)
+    given = len(actions)
+    require(actions=(given, given == n, f"one array for each of {n} agents"))
+    a, x, z, P, r, index, weight, legal = _rows(economy, grids, actions)
     shape = tuple(len(a_i) for a_i in a)
-    game = MarkovGame(np.moveaxis(r, -1, 0), index, weight, P, economy.β, shape)
+    all_legal = all(mask.all() for mask in legal)
+    r = np.moveaxis(r, -1, 0)
+    game = MarkovGame(r, index, weight, P, economy.β, shape, None if all_legal else legal)
     return GameTable(game, x, z, a)
 
 
-def _rows(economy, grids, a):
-    """Step from every node under each joint action `a` (M, n, da).
+def _rows(economy, grids, actions):
+    """Step from every node under each joint action.
 
-    Returns states x (S, dx), shocks z (S, dz), the transition of the shocks (nz, nz), rewards
-    (S, M, n) and the lottery of `lottery`.  Own shocks follow the aggregate ones in z, and each
+    Returns the actions (m_i, da_i) of each agent, states x (S, dx), shocks z (S, dz), the
+    transition of the shocks (nz, nz), rewards (S, M, n), the lottery of `lottery`, and which
+    actions are legal, (S, m_i) of each agent.  Own shocks follow the aggregate ones in z, and each
     combination of states of all the chains is one exogenous state.
     """
-    if not economy.state:
-        raise ValueError(f"{type(economy).__name__}: a table needs a state")
-    if len(grids) != len(economy.state):
-        raise ValueError(f"grids: {len(grids)} given: must be one for each of {economy.state}")
+    require(state=(economy.state, len(economy.state) > 0, "of one variable at least"))
+    count = len(grids)
+    require(grids=(count, count == len(economy.state), f"one for each of {economy.state}"))
+    terms, exo = Terms(economy), economy.exo
+    a = tuple(_actions(*pair) for pair in zip(economy.actions, actions, strict=True))
+    joint = np.stack([np.stack(rows) for rows in product(*(padded(a_i, terms.da) for a_i in a))])
     grids = tuple(_grid(name, grid) for name, grid in zip(economy.state, grids, strict=True))
     nodes = np.stack(np.meshgrid(*grids, indexing="ij"), -1).reshape(-1, len(grids))
-    exo, (i, P) = economy.exo, economy.exo.joint()
+    i, P = exo.joint()
     x, i = np.repeat(nodes, len(i), 0), np.tile(i, (len(nodes), 1))
-    shape = (len(x), len(a))
+    z, shape = exo.shocks(i), (len(x), len(joint))
     with np.errstate(divide="ignore", invalid="ignore"):
         x1, r = economy.step(
             np.broadcast_to(x[:, None], (*shape, x.shape[1])),
             exo.shocks(np.broadcast_to(i[:, None], (*shape, i.shape[1]))),
-            np.broadcast_to(a, (*shape, *a.shape[1:])),
+            np.broadcast_to(joint, (*shape, *joint.shape[1:])),
         )
-    feasible = (r != -np.inf).all(-1)
-    z = exo.shocks(i)
-    z = np.concatenate([z[0], z[1].reshape(len(i), -1)], 1) if exo.n else z
-    return x, z, P, r, *lottery(x1, grids, feasible)
+    legal = _legal(terms, x, z, a)
+    feasible = reduce(lambda u, v: (u[:, :, None] & v[:, None]).reshape(len(u), -1), legal)
+    feasible = feasible & (r != -np.inf).all(-1)
+    index, weight = lottery(x1, grids, feasible)
+    if terms.ends:
+        _ends_last(economy, x, z, P, r, index, weight, feasible)
+    z = np.concatenate([z.aggregate, z.own.reshape(len(x), -1)], 1)
+    return a, x, z, P, r, index, weight, legal
+
+
+def _legal(terms, x, z, a):
+    """Which of the rows `a[k]` (m_k, da_k) agent k may choose, (S, m_k) for each agent."""
+    masks = [np.ones((len(x), len(a_k)), dtype=bool) for a_k in a]
+    if terms.masks:
+        legal = terms.economy.legal(x, z)
+        for k, s in enumerate(terms.economy.actions):
+            if isinstance(s, Grid):
+                same = (a[k][:, None] == s.values).all(-1)
+                masks[k] = (legal[:, k, None, : len(s.values)] & same).any(-1)
+    for k, mask in enumerate(masks):
+        stuck, agent = ~mask.any(1), terms.economy.agents[k]
+        if stuck.any():
+            raise ValueError(f"actions of {agent}: none is legal at x={x[stuck][0]}: must be one")
+    return tuple(masks)
+
+
+def _ends_last(economy, x, z, P, r, index, weight, feasible):
+    """Refuse discounts other than β and 0, and an end after which something is earned or begins."""
+    d, nz = economy.discount(x, z), len(P)
+    right = f"β={economy.β} or 0 (the end): a table discounts every period alike"
+    for s, k in np.argwhere(~np.isclose(d, economy.β, 1e-12, 0) & (d != 0)):
+        require(**{f"discount of {economy.agents[k]} at x={x[s]}": (float(d[s, k]), False, right)})
+    right = "where a state has no rewards and leads only to such states"
+    for s, k in np.argwhere(d == 0):
+        used = feasible[s, :, None] & (weight is None or weight[s] > 0)
+        to = index[s][used][:, None] * nz + np.flatnonzero(P[s % nz])
+        last = not r[s, feasible[s], k].any() and not d[to, k].any()
+        require(**{f"discount of {economy.agents[k]} at x={x[s]}": (0.0, last, right)})
 
 
 def lottery(x, grids, feasible):
@@ -170,20 +211,21 @@ def lottery(x, grids, feasible):
 
 def _grid(name, grid):
     grid = np.array(grid, dtype=float)
-    if grid.ndim != 1 or not grid.size or not np.isfinite(grid).all() or (np.diff(grid) <= 0).any():
-        raise ValueError(f"grid of {name!r}={grid!r}: must be non-empty, finite and increasing")
+    right = grid.ndim == 1 and grid.size and np.isfinite(grid).all() and (np.diff(grid) > 0).all()
+    require(**{f"grid of {name!r}": (grid, right, "non-empty, finite and increasing")})
     return grid
 
 
 def _actions(allowed, actions):
     if actions is None:
-        if not isinstance(allowed, Grid):
-            raise ValueError("actions=None: must be given, since the economy's are continuous")
+        given = isinstance(allowed, Grid)
+        require(actions=(None, given, "given, since the economy's are continuous"))
         return allowed.values
     a = np.array(actions, dtype=float)
     a = a[:, None] if a.ndim == 1 else a
-    if a.ndim != 2 or a.size == 0 or not np.isfinite(a).all():
-        raise ValueError(f"actions={a!r}: must be a non-empty finite array (A, da)")
+    array = a.ndim == 2 and a.size > 0 and bool(np.isfinite(a).all())
+    require(actions=(a, array, "a non-empty finite array (A, da)"))
+    require(**{"actions: width": (a.shape[1], a.shape[1] == allowed.width, f"{allowed.width}")})
     if isinstance(allowed, Grid):
         inside = (a[:, None] == allowed.values).all(-1).any(1)
         right = "rows of the economy's grid"
@@ -191,5 +233,5 @@ def _actions(allowed, actions):
         inside = ((a >= allowed.low) & (a <= allowed.high)).all(1)
         right = f"between {allowed.low} and {allowed.high}"
     if not inside.all():
-        raise ValueError(f"actions={a[~inside][0]!r}: must be {right}")
+        require(actions=(a[~inside][0], False, right))
     return a

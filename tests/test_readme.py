@@ -1,0 +1,48 @@
+"""README.md: its example runs, and it leads to what a reader needs."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tools.book import ROOT, repository
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_readme_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    found = {}
+    exec(code, found)
+    assert 0 <= found["loss"] < 0.02
+    assert capsys.readouterr().out.startswith("A firm that only sees its profits ends 0.")
+    observation, _ = found["environment"].reset(seed=0)
+    assert found["environment"].observation_space.contains(observation)
+    statements = [line for line in code.split("\n\n")[1].splitlines() if line.strip()]
+    assert len(statements) <= 10
+
+
+@pytest.mark.parametrize("page", ["README.md", "book/how_to_use.md"])
+def test_a_reader_finds_how_to_cite_and_where_to_report_a_fault(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert re.search(r"\[CITATION\.cff\]\(\S*CITATION\.cff\)", text)
+    assert f"]({repository()}/issues)" in text
+    assert "CONTRIBUTING.md" in text
+
+
+def test_the_files_that_the_readme_links_exist():
+    for target in re.findall(r"\]\(([^)\s]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).is_file(), target
+
+
+def test_make_clean_removes_what_was_built_and_compiled(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    built = [tmp_path / "_build", tmp_path / "marketsai_lite" / "tabular" / "__pycache__"]
+    for folder in (*built, *(tmp_path / name for name in ("tools", "tests", "benchmarks", "book"))):
+        folder.mkdir(parents=True)
+    (built[1] / "cut.nbi").touch()
+    (tmp_path / "marketsai_lite" / "tabular" / "kept.py").touch()
+    subprocess.run(["make", "-s", "clean"], cwd=tmp_path, check=True)
+    assert not any(folder.exists() for folder in built)
+    assert (tmp_path / "marketsai_lite" / "tabular" / "kept.py").exists()
