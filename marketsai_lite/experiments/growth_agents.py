@@ -4,6 +4,7 @@ Each cell trains one agent in one model with one seed, and scores the policy tha
 of training, never the best on the way.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ LOGS = 12  # points of a learning curve
 
 MODELS: dict[str, Any] = {
     "Brock-Mirman": (brock_mirman, closed_form.solve),
-    "CRRA": (lambda: Growth(γ=2.0), egm.solve),
+    "CRRA": (lambda: Growth(γ=2.0), partial(egm.solve, n=2_000)),
     "planner": (Planner, policy_iteration.solve),
 }
 # Of a table: log capital around the steady state, shares saved, updates.  No choice leads off it.
