@@ -26,6 +26,7 @@ DIMS = (1, 2, 3, 4, 5, 8, 10, 20)
 SHARES = (0.1, 0.4)  # range of the shares in a list of actions; the best lie in .16 to .33
 EDGES = (-1.65, 0.9)  # of log k / k_ss, which no such share leaves
 LOGS = 10  # points of a curve
+NODES = 2_000  # of capital in the exact solution by which all are judged
 # Nodes of log capital and levels of the share for each island, and updates.
 TABLES = {
     1: (23, 21, 1_000_000_000),
@@ -91,7 +92,7 @@ def run(agent, d, seed, updates, **given):
     learn = table if agent == "table" else deep
     economy = Islands(d)
     policy, path = learn(economy, agent, seed, updates, **given)
-    score = scores.score(economy, islands.solve(economy), policy)
+    score = scores.score(economy, islands.solve(economy, n=NODES), policy)
     return {
         "mae": rounded(score.mae),
         "worst": rounded(score.worst),
@@ -154,7 +155,7 @@ class Listed(Islands):
 
 def deep(economy, agent, seed, updates, copies, **options):
     """Train a deep agent; return its policy and the path of its loss."""
-    exact = islands.solve(economy)
+    exact = islands.solve(economy, n=NODES)
     options |= {"updates": updates, "log_every": max(1, updates // LOGS)}
     name, world = ("dqn", Listed(economy.d)) if agent == "joint" else (agent, economy)
 
