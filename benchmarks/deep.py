@@ -3,7 +3,9 @@
 Both learn the same economy with networks of the same size and activation, and the same minibatches,
 epochs, updates and period of truncation.  Stable-Baselines3 runs in two ways: as its users run it,
 with eight Gymnasium environments in its DummyVecEnv, and given our batch of copies as a vector
-environment, so that only the agents differ.
+environment, so that only the agents differ.  For PPO one more row says what nobody can save with
+these networks: their matrix products and SiLU alone, for the same rows in the same portions, with
+the gradients where PPO needs them, and no agent.
 
 Stable-Baselines3 is installed in an environment of its own; ``python -m benchmarks.deep`` measures
 there and prints the tables, which `tables` reads.
@@ -11,6 +13,7 @@ there and prints the tables, which `tables` reads.
 
 import json
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.timing import Table
@@ -18,6 +21,7 @@ from benchmarks.timing import Table
 OUTSIDE = Path(__file__).parent.parent / "_build" / "outside" / "bin" / "python"
 HORIZON, COPIES, ENVIRONMENTS = 200, 256, 8
 STEPS, EPOCHS, MINIBATCHES = 32, 2, 8  # of PPO, for our copies; 8,192 samples in an update
+HIDDEN = (64, 64)
 SAC_COPIES, SAC_MINIBATCH = 64, 256
 
 
@@ -62,7 +66,8 @@ def table(title, runs) -> Table:
     ]
     text = {
         "PPO": f"{EPOCHS} epochs of {MINIBATCHES} minibatches over {COPIES * STEPS:,} samples, "
-        "two networks of 64 by 64.",
+        "two networks of 64 by 64. The last row is no agent: the matrix products and SiLU of these "
+        "networks, with their gradients, which every PPO must compute.",
         "SAC": f"One update with a minibatch of {SAC_MINIBATCH} in each period, actor of 64 by 64, "
         "twin critics with one layer of 512. With eight environments a period has eight samples, "
         f"with our batch {SAC_COPIES}.",
@@ -76,14 +81,20 @@ def ppo_runs(economy, updates=4):
     from stable_baselines3 import PPO
 
     from marketsai_lite.deep import ppo
+    from marketsai_lite.deep.train import train
     from marketsai_lite.views.batch import Batch
 
     samples = updates * COPIES * STEPS
     config = ppo.Config(
-        updates=updates, steps=STEPS, epochs=EPOCHS, minibatches=MINIBATCHES, log_every=updates
+        updates=updates,
+        steps=STEPS,
+        epochs=EPOCHS,
+        minibatches=MINIBATCHES,
+        hidden=HIDDEN,
+        log_every=updates,
     )
     batch = Batch(economy, COPIES, horizon=HORIZON)
-    policy = {"net_arch": [64, 64], "activation_fn": torch.nn.SiLU}
+    policy = {"net_arch": list(HIDDEN), "activation_fn": torch.nn.SiLU}
 
     def theirs(env, steps):
         agent = PPO(
@@ -99,12 +110,53 @@ def ppo_runs(economy, updates=4):
         return samples, updates, lambda: agent.learn(samples)
 
     return {
-        "ours": (samples, updates, lambda: ppo.train(batch, config, 0)),
+        "ours": (samples, updates, lambda: train(batch, config, 0)),
         "Stable-Baselines3, our batch": theirs(vector(batch), STEPS),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(
             dummy(economy), COPIES * STEPS // ENVIRONMENTS
         ),
+        "matrix products and SiLU alone": (samples, updates, lambda: products(economy, updates)),
     }
+
+
+def products(economy, updates):
+    """Compute what the networks of our PPO compute in so many updates, and nothing else."""
+    import torch
+
+    from marketsai_lite.economy import Terms
+
+    terms, parts = Terms(economy), EPOCHS * MINIBATCHES
+    nets = [
+        [(torch.randn(i, o), torch.zeros(o)) for i, o in pairwise((terms.do, *HIDDEN, width))]
+        for width in (terms.da, 1)
+    ]
+    rows = (COPIES, COPIES * (STEPS + 1), COPIES * STEPS // MINIBATCHES)
+    seen, judged, learned = (torch.randn(n, terms.do) for n in rows)
+
+    def forward(net, x):
+        """Input and output of each layer."""
+        layers = []
+        for weight, bias in net:
+            x = torch.nn.functional.silu(layers[-1][1]) if layers else x
+            layers.append((x, torch.addmm(bias, x, weight)))
+        return layers
+
+    def backward(net, layers):
+        """Gradients of all weights, where that of the output is the output."""
+        g = layers[-1][1]
+        for k in reversed(range(len(net))):
+            _ = layers[k][0].T @ g, g.sum(0)
+            if k:
+                g = torch.ops.aten.silu_backward(g @ net[k][0].T, layers[k - 1][1])
+
+    actor, critic = nets
+    for _ in range(updates):
+        for _ in range(STEPS):
+            forward(actor, seen)
+        forward(critic, judged)
+        for _ in range(parts):
+            for net in nets:
+                backward(net, forward(net, learned))
 
 
 def sac_runs(economy, updates=200):
@@ -113,6 +165,7 @@ def sac_runs(economy, updates=200):
     from stable_baselines3 import SAC
 
     from marketsai_lite.deep import sac
+    from marketsai_lite.deep.train import train
     from marketsai_lite.views.batch import Batch
 
     warmup = sac.Config.warmup
@@ -141,7 +194,7 @@ def sac_runs(economy, updates=200):
         return samples, updates, lambda: agent.learn(samples)
 
     return {
-        "ours": (SAC_COPIES * (updates + warmup), updates, lambda: sac.train(batch, config, 0)),
+        "ours": (SAC_COPIES * (updates + warmup), updates, lambda: train(batch, config, 0)),
         "Stable-Baselines3, our batch": theirs(vector(batch)),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(dummy(economy)),
     }
@@ -181,15 +234,15 @@ def vector(batch):
 
         def step_wait(self):
             new = batch.step(self.state, self.actions, self.generator)
-            self.state, infos, cut = new.state, self.none, new.truncated
-            if bool(cut.any()):
+            self.state, infos, truncated = new.state, self.none, new.truncated
+            if bool(truncated.any()):
                 reached = batch.observe(new.reached)[:, 0].numpy()
                 infos = [
-                    {"terminal_observation": o, "TimeLimit.truncated": True} if c else {}
-                    for o, c in zip(reached, cut.tolist(), strict=True)
+                    {"terminal_observation": o, "TimeLimit.truncated": True} if stopped else {}
+                    for o, stopped in zip(reached, truncated.tolist(), strict=True)
                 ]
             o = batch.observe(new.state)[:, 0].numpy()
-            return o, new.reward[:, 0].numpy(), cut.numpy(), infos
+            return o, new.reward[:, 0].numpy(), truncated.numpy(), infos
 
         def close(self):
             pass

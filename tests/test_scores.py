@@ -6,9 +6,17 @@ import pytest
 from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
+from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economies.multi_country import MultiCountry
 from marketsai_lite.solutions import brock_mirman as closed_form
-from marketsai_lite.solutions import egm, islands, long_plosser, multi_country, scores
+from marketsai_lite.solutions import (
+    egm,
+    islands,
+    long_plosser,
+    lq_monopolist,
+    multi_country,
+    scores,
+)
 
 
 def constant(s, d=1):
@@ -31,6 +39,19 @@ def test_losses_of_known_errors(δ, losses):
     best = scores.score(economy, solution, constant(economy.island.s_ss, 2))
     assert 100 * best.loss == pytest.approx(0.188 if δ < 1 else 0.0, abs=0.001)
     assert best.mae == pytest.approx(0.040 if δ < 1 else 0.0, abs=0.0005)
+
+
+def test_an_agent_acts_on_what_it_observes():
+    economy = LQMonopolist()
+    exact = lq_monopolist.solve(economy)
+
+    def act(o):
+        return exact.policy(o[..., :1], o[..., 1:])
+
+    x, i, a = scores.simulate(economy, scores.acting(economy, act), size=8, periods=20, drop=10)
+    best = exact.policy(x, economy.exo.shocks(i).aggregate)
+    np.testing.assert_allclose(a[..., 0], best, rtol=1e-12)
+    assert best.std() > 0.01
 
 
 def test_the_loss_is_the_discounted_difference_of_two_simulations():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
+from marketsai_lite.experiments import _deep
 from marketsai_lite.tabular import (
     action_values,
     expected,
@@ -21,6 +22,15 @@ COST = 400
 CHAOTIC = True
 COPIES = 16
 SEEDS = 20  # of each variant
+# What the agents of all variants are given.
+GIVEN: dict[str, Any] = {
+    "minibatch": 128,
+    "capacity": 50_000,
+    "τ": 0.1,
+    "exploration": 0.5,
+    "average": 0.99,
+    "hidden": (32, 32),
+}
 # What differs from the full agent, by variant.
 VARIANTS: dict[str, dict[str, Any]] = {
     "full": {},
@@ -59,9 +69,6 @@ def run(seeds, updates=1_000, horizon=None, rate=5e-3, **change):
     `error` is the sup error of Q, `bias` the mean over the states of what max Q has too much,
     and `lost` the value loss of the greedy policy, in percent, from all states with equal weights.
     """
-    from marketsai_lite.deep import dqn
-    from marketsai_lite.views.batch import Batch
-
     economy = LogitMonopolist()
     mdp, x, z, _ = tabulate(economy, economy.prices)
     best = policy_iteration(mdp)
@@ -75,21 +82,10 @@ def run(seeds, updates=1_000, horizon=None, rate=5e-3, **change):
         prices = act(observations)[:, 0]
         return {"lost": lost(abs(prices - economy.prices).argmin(1))}
 
-    config = dqn.Config(
-        updates=updates,
-        minibatch=128,
-        capacity=50_000,
-        τ=0.1,
-        exploration=0.5,
-        rate=rate,
-        average=0.99,
-        hidden=(32, 32),
-        log_every=updates // 20,
-        **change,
-    )
+    settings = {"updates": updates, "rate": rate, "log_every": updates // 20, **GIVEN, **change}
     rows = []
     for seed in range(*seeds):
-        result = dqn.train(Batch(economy, COPIES, horizon=horizon), config, seed, on_log=curve)
+        result = _deep.train(economy, "dqn", COPIES, seed, curve, horizon=horizon, **settings)
         Q = result.value(observations).reshape(exact.shape)
         rows.append(
             {

@@ -4,12 +4,14 @@ Each cell trains one agent in one model with one seed, and scores the policy tha
 of training, never the best on the way.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.planner import Planner
+from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import brock_mirman as closed_form
 from marketsai_lite.solutions import egm, scores
 from marketsai_lite.solutions import planner as policy_iteration
@@ -21,11 +23,10 @@ COST = 1_600
 CHAOTIC = True
 DIGITS = 8  # significant, of what is recorded
 LOGS = 12  # points of a learning curve
-HORIZON = 200  # periods after which a copy of the economy is truncated
 
 MODELS: dict[str, Any] = {
     "Brock-Mirman": (brock_mirman, closed_form.solve),
-    "CRRA": (lambda: Growth(γ=2.0), egm.solve),
+    "CRRA": (lambda: Growth(γ=2.0), partial(egm.solve, n=2_000)),
     "planner": (Planner, policy_iteration.solve),
 }
 # Of a table: log capital around the steady state, shares saved, updates.  No choice leads off it.
@@ -128,27 +129,18 @@ def table(economy, ends, shares, updates, seed):
 
 def train(model, agent, updates, seed, economy, solution):
     """Policy of a deep agent at the end of training, and its learning curve."""
-    from importlib import import_module
-
-    from marketsai_lite.views.batch import Batch
-
     name, copies, settings = AGENTS[agent]
     settings = {**settings, **SPECIAL.get((model, agent), {})}
-    module = import_module(f"marketsai_lite.deep.{name}")
-
-    def policy_of(act):
-        return lambda x, z: act(economy.observe(x, z))
+    settings |= {"updates": updates, "log_every": -(-updates // LOGS)}
 
     def on_log(update, act):
-        score = scores.score(
-            economy, solution, policy_of(act), seed=1, size=64, periods=120, drop=60
-        )
+        policy = scores.acting(economy, act)
+        score = scores.score(economy, solution, policy, seed=1, size=64, periods=120, drop=60)
         return {"mae": score.mae, "loss": score.loss}
 
-    config = module.Config(updates=updates, log_every=-(-updates // LOGS), **settings)
-    result = module.train(Batch(economy, copies, horizon=HORIZON), config, seed, on_log=on_log)
+    result = _deep.train(economy, name, copies, seed, on_log, **settings)
     keep = ("samples", "mae", "loss")
-    return policy_of(result.act), {f"{k} so far": result.curves[k] for k in keep}
+    return scores.acting(economy, result.act), {f"{k} so far": result.curves[k] for k in keep}
 
 
 def grade(economy, solution, policy):

@@ -6,7 +6,6 @@ head for each island ("dqn"); PPO and SAC, with the hedge and, at d = 8, without
 policy gradient, which knows the model.  The short cells are samples that a lecture repeats.
 """
 
-import importlib
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economy import Grid
+from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import islands, scores
 from marketsai_lite.tabular.q_learning import q_learning
 from marketsai_lite.tabular.schedules import constant, rescaled
@@ -26,6 +26,7 @@ DIMS = (1, 2, 3, 4, 5, 8, 10, 20)
 SHARES = (0.1, 0.4)  # range of the shares in a list of actions; the best lie in .16 to .33
 EDGES = (-1.65, 0.9)  # of log k / k_ss, which no such share leaves
 LOGS = 10  # points of a curve
+NODES = 2_000  # of capital in the exact solution by which all are judged
 # Nodes of log capital and levels of the share for each island, and updates.
 TABLES = {
     1: (23, 21, 1_000_000_000),
@@ -91,7 +92,7 @@ def run(agent, d, seed, updates, **given):
     learn = table if agent == "table" else deep
     economy = Islands(d)
     policy, path = learn(economy, agent, seed, updates, **given)
-    score = scores.score(economy, islands.solve(economy), policy)
+    score = scores.score(economy, islands.solve(economy, n=NODES), policy)
     return {
         "mae": rounded(score.mae),
         "worst": rounded(score.worst),
@@ -154,27 +155,18 @@ class Listed(Islands):
 
 def deep(economy, agent, seed, updates, copies, **options):
     """Train a deep agent; return its policy and the path of its loss."""
-    from marketsai_lite.views.batch import Batch  # slow to import, like all that needs torch
-
-    module = importlib.import_module(f"marketsai_lite.deep.{'dqn' if agent == 'joint' else agent}")
-    config = module.Config(updates=updates, log_every=max(1, updates // LOGS), **options)
-    world = Listed(economy.d) if agent == "joint" else economy
-    exact = islands.solve(economy)
+    exact = islands.solve(economy, n=NODES)
+    options |= {"updates": updates, "log_every": max(1, updates // LOGS)}
+    name, world = ("dqn", Listed(economy.d)) if agent == "joint" else (agent, economy)
 
     def loss(update, act):
-        score = scores.score(
-            economy, exact, acting(economy, act), size=64, periods=200, drop=100, seed=1
-        )
+        policy = scores.acting(economy, act)
+        score = scores.score(economy, exact, policy, size=64, periods=200, drop=100, seed=1)
         return {"loss": rounded(100 * score.loss)}
 
-    result = module.train(Batch(world, copies, horizon=200), config, seed, on_log=loss)
-    return acting(economy, result.act), {
+    result = _deep.train(world, name, copies, seed, loss, **options)
+    return scores.acting(economy, result.act), {
         "updates": result.curves["update"].astype(int),
         "losses": result.curves["loss"],
         "samples": result.samples,
     }
-
-
-def acting(economy, act):
-    """Return a policy that knows its observations."""
-    return lambda x, z: act(economy.observe(x, z))

@@ -10,6 +10,7 @@ import numpy as np
 
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economy import stationary
+from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import lq_monopolist, scores
 
 COST = 320
@@ -62,16 +63,12 @@ def run(agent, seed):
     }
 
 
-def train(agent, seed, *, shorter=1, **options):
+def train(agent, seed, *, shorter=1, on_log=None):
     """Train an agent of `AGENTS` with a fraction 1/`shorter` of its updates."""
-    from marketsai_lite.deep import apg, ppo, sac
-    from marketsai_lite.views.batch import Batch
-
     name, copies, given = AGENTS[agent]
-    module = {"apg": apg, "ppo": ppo, "sac": sac}[name]
     updates = given["updates"] // shorter
-    config = module.Config(**{**given, "updates": updates, "log_every": max(1, updates // POINTS)})
-    return module.train(Batch(LQMonopolist(), copies, horizon=200), config, seed, **options)
+    settings = {**given, "updates": updates, "log_every": max(1, updates // POINTS)}
+    return _deep.train(LQMonopolist(), name, copies, seed, on_log, **settings)
 
 
 def ruler(economy, nodes=201, periods=400):

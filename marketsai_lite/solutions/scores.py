@@ -1,9 +1,8 @@
 r"""How far a policy is from the optimal one.
 
 A policy is a function of the state and the shocks, `policy(x, z)`, that returns actions (..., 1,
-da); an agent that knows only its observations is `lambda x, z: act(economy.observe(x, z))`.  A
-solution has `policy(x, z)` and `expected(x1, z)`, the optimal value of starting next period at `x1`
-after shocks `z`.
+da); `acting` makes one of an agent that knows only its observations.  A solution has `policy(x, z)`
+and `expected(x1, z)`, the optimal value of starting next period at `x1` after shocks `z`.
 
 The regret of action a is :math:`Q^*(x, z, a^*) - Q^*(x, z, a)`, and the value that a policy loses
 is the discounted sum of its regrets along its own path; so in a stationary state with mean regret
@@ -35,6 +34,11 @@ class EulerErrors(NamedTuple):
 
     mean: float
     max: float
+
+
+def acting(economy, act):
+    """Policy of an agent whose `act` takes observations (..., n, do) to actions (..., n, da)."""
+    return lambda x, z: act(economy.observe(x, z))
 
 
 def simulate(economy, policy, *, seed=0, size=256, periods=300, drop=100):
