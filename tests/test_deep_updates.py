@@ -224,7 +224,7 @@ def test_dqn(n, setting, on):
             target += discount * (value[h, best(chooser[h], choices)] + level[k]) / heads
         targets[row, k] = target.detach()
         now, _ = q_factors(online, k, b["o"][0, row, k])
-        q[row, k] = level[k] + sum(now[h, int(b["k"][0, row, k, h])] / heads for h in range(heads))
+        q[row, k] = level[k] + sum(now[h, int(b["u"][0, row, k, h])] / heads for h in range(heads))
     if hedge:
         news = News(b["z"], b["e"]), News(b["z1"], b["e1"])
         targets = q.detach() + control_variates.hedged(targets - q.detach(), *news)
@@ -276,7 +276,7 @@ def test_sac(setting, hedge):
         a, log_π = act(k, o1, noise_tp1, row)
         least = min(both(learner.target, k, o1, a))
         targets[row, k] = (b["r"][row, k] + b["discount"][row, k] * (least - α[k] * log_π)).detach()
-        q[:, row, k] = both(learner.critics, k, o, b["a"][row, k])
+        q[:, row, k] = both(learner.critics, k, o, b["u"][row, k])
         a, log_π = act(k, o, noise_t, row)
         climbed[row, k] = min(both(learner.critics, k, o, a)) - α[k].detach() * log_π
         log_πs[row, k] = log_π.detach()
@@ -327,7 +327,7 @@ def test_what_was_played_is_remembered(name, setting, monkeypatch):
             r = torch.stack([sum(row) / world.n for row in r])[:, None].expand_as(r)
         assert equal(b["r"], r) and equal(b["discount"], discount)
         part = learner.online if name == "dqn" else learner.actor
-        assert equal(part.each("action", b["k" if name == "dqn" else "a"]), acted[-1])
+        assert equal(part.each("action", b["u"]), acted[-1])
         z, z1 = world.news(before), world.news(world.state)
         stays = ~ended(world)
         assert equal(b["z"], z.common) and equal(b["e"], z.own)

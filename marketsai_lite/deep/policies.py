@@ -36,6 +36,7 @@ class Actor(nn.Module):
         width = world.width + memory
         self.memory = Memory(world.width, memory, copies) if memory else None
         self.legal = world.legal
+        self.policy: Normal | Categorical
         if isinstance(group.actions, Box):
             self.policy = Normal(group.actions, width, hidden, log_std, copies)
         else:

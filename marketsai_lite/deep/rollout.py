@@ -57,7 +57,9 @@ def play(world, policy, T, generator) -> Path:
             world.h = h1 * (~restarted)[:, None, None] if h1.shape[-1] else h1
             row = (o, h, u, log_π, r, discount, truncated, restarted, *state, *reached)
             periods.append(row)
-    *columns, x, i, t, x1, i1, t1 = (torch.stack(column) for column in zip(*periods, strict=True))
-    path = Path(*columns, BatchState(x, i, t), BatchState(x1, i1, t1))
+    columns = [torch.stack(column) for column in zip(*periods, strict=True)]
+    o, h, u, log_π, r, discount, truncated, restarted, *states = columns
+    stood, reached = BatchState(*states[:3]), BatchState(*states[3:])
+    path = Path(o, h, u, log_π, r, discount, truncated, restarted, stood, reached)
     world.check(path.r)
     return path

@@ -39,9 +39,9 @@ class Run:
         All that changes during training: modules, optimizers, generators, the world.
     act : callable
         The policy so far, for `on_log`.
-    checkpoint : path or None
-        Written at logs, to a temporary file that then takes the place of the last; read at the
-        start if it exists.
+    checkpoint : Path or None
+        One that `writable` returned.  Written at logs, to a temporary file that then takes the
+        place of the last; read at the start if it exists.
     on_log : callable or None
         `on_log(update, act)` may return numbers by name, which join the curves.  Not counted in the
         seconds.
@@ -51,8 +51,7 @@ class Run:
 
     def __init__(self, world, config, seed, parts, act, checkpoint, on_log, progress):
         self.world, self.config, self.act, self.parts = world, config, act, parts
-        self.path = None if checkpoint is None else _writable(Path(checkpoint))
-        self.on_log, self.progress = on_log, progress
+        self.path, self.on_log, self.progress = checkpoint, on_log, progress
         self.identity = identity(world.batch, config, seed)
         self.curves: dict[str, list[float]] = {}
         self.recent: dict[str, list[Any]] = {}
@@ -194,7 +193,8 @@ def _word(value):
         return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
 
 
-def _writable(path):
+def writable(path) -> Path:
+    """Return a path to which a checkpoint can be written, or raise a ValueError."""
     require(checkpoint=(str(path), path.parent.is_dir(), "in a folder that exists"))
     try:
         _part(path).touch()

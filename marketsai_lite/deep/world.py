@@ -192,7 +192,8 @@ class World:
 
     def _survey(self):
         self.state = self.batch.reset(self.generator)
-        self.scales = Scales((0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
+        unit = torch.zeros(()), torch.ones(())
+        self.scales = Scales(unit, unit, unit)
         seen, earned, stood = [], [], []
         for _ in range(SURVEY):
             seen.append(self.observe())
