@@ -162,5 +162,7 @@ class DQN(nn.Module):
 
     def value(self, o, h):
         """Q of every action by the averaged networks."""
+        groups = tuple(g.name for g in self.world.groups)
+        require(groups=(groups, len(groups) == 1, "one, for a table of Q of every action"))
         q = self.averaged.each("forward", o) + self.level[:, None, None]
         return q if self.averaged.parts[0].span else q[..., 0, :]

@@ -168,15 +168,16 @@ def require_settings(config, *, counts=(), rates=(), widths=()) -> None:
     """
     for name in counts:
         value = getattr(config, name)
-        require(**{name: (value, _whole(value) and value >= 1, "an integer, at least 1")})
+        require(**{name: (value, whole(value) and value >= 1, "an integer, at least 1")})
     for name in rates:
         value = getattr(config, name)
         require(**{name: (value, 0 < value < math.inf, "positive and finite")})
     for name in widths:
         value = getattr(config, name)
-        right = isinstance(value, tuple) and all(_whole(h) and h >= 1 for h in value)
+        right = isinstance(value, tuple) and all(whole(h) and h >= 1 for h in value)
         require(**{name: (value, right, "a tuple of positive widths, such as (64, 64)")})
 
 
-def _whole(value):
+def whole(value) -> bool:
+    """Whether a value is an integer, of Python or NumPy."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
