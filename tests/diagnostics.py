@@ -1,10 +1,10 @@
 """Tiny economies, each of which tests one ability of an agent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketsai_lite.economy import Box, Exogenous, Grid, constant, index, namespace
+from marketsai_lite.economy import Box, Exogenous, Grid, Group, constant, index, namespace
 from marketsai_lite.views.batch import Batch
 
 BOX = (Box(np.array([-1.0]), np.array([1.0])),)
@@ -107,10 +107,10 @@ class Luck(Diagnostic):
         return u - 0.5
 
     def step(self, x, z, a):
-        return -x, 10 * z - (a[..., 0, :] - x) ** 2
+        return -x, 10 * z.aggregate - (a[..., 0, :] - x) ** 2
 
     def observe(self, x, z):
-        return namespace(x).concatenate([x, z], -1)[..., None, :]
+        return namespace(x).concatenate([x, z.aggregate], -1)[..., None, :]
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,92 @@ class Jump(Diagnostic):
         return x, 1.0 * (a[..., 0, :] > 0) + 0 * x
 
 
+def own_risks(n):
+    """An aggregate shock, and one of each agent's own; both stay with high probability."""
+    stay = np.array([[0.8, 0.2], [0.2, 0.8]])
+    aggregate = [[-1.0], [1.0]], [[0.9, 0.1], [0.1, 0.9]]
+    return Exogenous(*aggregate, [[-1.0], [1.0]], np.tile(stay, (2, 2, 1, 1)), n)
+
+
+PLANE = Box(np.array([-1.0, -0.5]), np.array([1.0, 2.0]))
+LINE = Box(np.array([-0.5]), np.array([1.5]))
+POINTS = Grid(np.array([[-1.0, 0.0], [0.5, 1.0], [1.0, -0.5]]))
+ENDS = Grid(np.array([[-1.0, 0.5], [1.0, 0.0]]))
+
+
+@dataclass(frozen=True)
+class Town(Diagnostic):
+    """Many agents: each misses a target and pays a price that all of them make.
+
+    They see the state, the shocks, and who they are; one who acts in one dimension does not see the
+    aggregate shock.
+    """
+
+    actions: tuple = (PLANE,) * 3
+    exo: Exogenous = field(default_factory=lambda: own_risks(3))
+
+    @property
+    def agents(self):
+        return tuple(f"agent {k}" for k in range(len(self.actions)))
+
+    @property
+    def groups(self):
+        sets, n = self.actions, len(self.actions)
+        same = [k for k in range(n) if sets[k] is sets[0]]
+        parts = [("first", slice(0, len(same)), sets[0], 4)]
+        if len(same) < n:
+            parts += [("last", slice(len(same), n), sets[-1], 3 if sets[-1].width == 1 else 4)]
+        return tuple(Group(*part) for part in parts)
+
+    def initial(self, u):
+        return u - 0.5
+
+    def market(self, x, z, a):
+        return a[..., 0].mean(-1)[..., None] + 0.5 * x
+
+    def step(self, x, z, a, m=None):
+        m = self.market(x, z, a) if m is None else m
+        miss = ((a - x[..., None]) ** 2).sum(-1)
+        r = 3 * z.aggregate + 2 * z.own[..., 0] - miss - 0.7 * m * a[..., 0]
+        return 0.5 * (a[..., 0].mean(-1)[..., None] - x) + 0.2 * m, r
+
+    def observe(self, x, z):
+        xp, n = namespace(x), len(self.actions)
+        who = xp.stack([x[..., 0] * 0 + k for k in range(n)], -1)
+        everybody = [x + 0 * who, z.own[..., 0], who]
+        wide = xp.stack([0 * x[..., 0] + (s.width > 1) for s in self.actions], -1)
+        return xp.stack([*everybody, z.aggregate * wide], -1)
+
+
+class Detached(Town):
+    """The town whose market carries no gradient, whoever asks."""
+
+    def step(self, x, z, a, m=None):
+        return super().step(x, z, a, self.market(x, z, a).detach())
+
+
+class Mortal(Town):
+    """Games end: for one agent sooner than for the others."""
+
+    def discount(self, x1, z1):
+        xp = namespace(x1)
+        alive = [xp.where(x1 < c, self.β + 0 * x1, 0 * x1) for c in (0.1, 0.15, 0.3)]
+        return xp.concatenate(alive, -1)
+
+
+class Masked(Town):
+    """The first choice is not legal where the state is positive."""
+
+    def legal(self, x, z):
+        xp, m = namespace(x), max(len(s.values) for s in self.actions)
+        first = x <= 0
+        rows = []
+        for s in self.actions:
+            others = [first | True if j < len(s.values) else first & False for j in range(1, m)]
+            rows.append(xp.concatenate([first, *others], -1))
+        return xp.stack(rows, -2)
+
+
 class Killed(Exception):
     """Stands for the signal that ends a process."""
 
@@ -159,16 +245,16 @@ class Fuse(Batch):
 
     left = 10**9
 
-    def step(self, state, actions, generator):
+    def advance(self, *args, **options):
         self.left -= 1
         if self.left < 0:
             raise Killed
-        return super().step(state, actions, generator)
+        return super().advance(*args, **options)
 
 
 class Forgetful(Batch):
     """A batch that takes a truncation for an end: it tells where a copy starts afresh only."""
 
-    def step(self, state, actions, generator):
-        new = super().step(state, actions, generator)
+    def advance(self, *args, **options):
+        new = super().advance(*args, **options)
         return new._replace(reached=new.state)

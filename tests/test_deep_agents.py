@@ -23,7 +23,8 @@ from diagnostics import (
     Wage,
 )
 
-from marketsai_lite.deep import apg, dqn, ppo, sac
+from marketsai_lite.deep import apg, dqn, equations, ppo, sac
+from marketsai_lite.deep.train import train
 from marketsai_lite.views.batch import Batch
 
 SMALL = {  # enough to solve the diagnostics
@@ -36,11 +37,11 @@ SMALL = {  # enough to solve the diagnostics
     "ppo": ppo.Config(updates=60, steps=16, hidden=(32,), minibatches=2, rate=5e-3, log_every=5),
     "apg": apg.Config(updates=60, steps=8, hidden=(32,), minibatch=128, rate=5e-3, log_every=5),
 }
-TRAIN = {"dqn": dqn.train, "sac": sac.train, "ppo": ppo.train, "apg": apg.train}
+TIMES = ("seconds", "wall")  # which differ from run to run
 STEPS = {"dqn": 1, "sac": 1, "ppo": 16, "apg": 8}  # periods in an update
 
 
-@pytest.fixture(params=TRAIN)
+@pytest.fixture(params=SMALL)
 def name(request):
     return request.param
 
@@ -57,7 +58,7 @@ def same(a, b):
     """Whether two results are equal to the last bit, but for the time they took."""
     x = grid(9)
     return (
-        all(np.array_equal(a.curves[k], b.curves[k]) for k in a.curves if k != "seconds")
+        all(np.array_equal(a.curves[k], b.curves[k]) for k in a.curves if k not in TIMES)
         and all(np.array_equal(a.weights[k], b.weights[k]) for k in a.weights)
         and a.curves.keys() == b.curves.keys()
         and np.array_equal(a.act(x), b.act(x))
@@ -66,7 +67,7 @@ def same(a, b):
 
 
 def test_an_agent_learns_control(name):
-    result = TRAIN[name](Batch(Target(), 32, horizon=20), SMALL[name], 0)
+    result = train(Batch(Target(), 32, horizon=20), SMALL[name], 0)
     error = np.abs(result.act(grid(9)) - grid(9))
     assert error.mean() < 0.05 and error.max() < 0.12
     assert result.samples >= 32 * SMALL[name].updates * STEPS[name]
@@ -75,9 +76,9 @@ def test_an_agent_learns_control(name):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_training_twice_gives_the_same_numbers(name, seed):
     torch.manual_seed(seed + 10)  # which must not matter
-    first, again = (TRAIN[name](Batch(Target(), 8, horizon=5), short(name), seed) for _ in range(2))
+    first, again = (train(Batch(Target(), 8, horizon=5), short(name), seed) for _ in range(2))
     assert same(first, again)
-    other = TRAIN[name](Batch(Target(), 8, horizon=5), short(name), seed + 1)
+    other = train(Batch(Target(), 8, horizon=5), short(name), seed + 1)
     assert not same(first, other)
 
 
@@ -86,7 +87,7 @@ def test_the_number_of_threads_does_not_matter(name):
     results = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        results.append(TRAIN[name](Batch(Target(), 8, horizon=5), short(name), 0))
+        results.append(train(Batch(Target(), 8, horizon=5), short(name), 0))
         assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
     assert same(*results)
@@ -102,7 +103,7 @@ HARD = {  # the parts of an agent that keep something between updates
 
 def test_a_killed_run_resumes_to_the_same_numbers(name, tmp_path, rng):
     config = short(name, updates=24, **HARD[name])
-    want = TRAIN[name](Batch(Luck(), 8, horizon=5), config, 3)
+    want = train(Batch(Luck(), 8, horizon=5), config, 3)
     total = 24 * STEPS[name]
     for kill in range(10):
         path = tmp_path / f"{kill}.pt"
@@ -110,17 +111,17 @@ def test_a_killed_run_resumes_to_the_same_numbers(name, tmp_path, rng):
             batch = Fuse(Luck(), 8, horizon=5)
             batch.left = 16 + int(rng.integers(1, total))  # after the survey
             try:
-                TRAIN[name](batch, config, 3, checkpoint=path)
+                train(batch, config, 3, checkpoint=path)
             except Killed:
                 continue
-        assert same(want, TRAIN[name](Batch(Luck(), 8, horizon=5), config, 3, checkpoint=path))
+        assert same(want, train(Batch(Luck(), 8, horizon=5), config, 3, checkpoint=path))
 
 
 def test_a_finished_run_is_read_from_its_checkpoint(name, tmp_path):
     path, batch = tmp_path / "run.pt", Fuse(Target(), 8, horizon=5)
-    want = TRAIN[name](batch, short(name), 0, checkpoint=path)
+    want = train(batch, short(name), 0, checkpoint=path)
     batch.left = 16
-    got = TRAIN[name](batch, short(name), 0, checkpoint=path)
+    got = train(batch, short(name), 0, checkpoint=path)
     assert same(want, got) and got.seconds == want.seconds and got.samples == want.samples
 
 
@@ -132,6 +133,7 @@ sys.path.insert(0, {str(tmp_path)!r})
 sys.path[:0] = {sys.path!r}
 from diagnostics import Target
 from marketsai_lite.deep import ppo
+from marketsai_lite.deep.train import train
 from marketsai_lite.views.batch import Batch
 save, count = torch.save, 0
 def dying(content, path):
@@ -143,31 +145,31 @@ def dying(content, path):
     save(content, path)
 torch.save = dying
 config = ppo.Config(updates=40, steps=4, hidden=(8,), log_every=2)
-ppo.train(Batch(Target(), 8, horizon=5), config, 0, checkpoint={str(path)!r})
+train(Batch(Target(), 8, horizon=5), config, 0, checkpoint={str(path)!r})
 """
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == -9
     config = ppo.Config(updates=40, steps=4, hidden=(8,), log_every=2)
     batch = Batch(Target(), 8, horizon=5)
     assert 0 < torch.load(path, weights_only=True)["update"] < 40
-    assert same(ppo.train(batch, config, 0), ppo.train(batch, config, 0, checkpoint=path))
+    assert same(train(batch, config, 0), train(batch, config, 0, checkpoint=path))
 
 
 @pytest.mark.parametrize("other", ["seed", "config", "copies", "economy"])
 def test_the_checkpoint_of_another_run_is_refused(name, tmp_path, other):
     path = tmp_path / "run.pt"
-    TRAIN[name](Batch(Target(), 8), short(name, updates=2), 0, checkpoint=path)
+    train(Batch(Target(), 8), short(name, updates=2), 0, checkpoint=path)
     batch = Batch(Luck() if other == "economy" else Target(), 9 if other == "copies" else 8)
     config = short(name, updates=4 if other == "config" else 2)
     with pytest.raises(ValueError, match=r"checkpoint=.*must be of this run"):
-        TRAIN[name](batch, config, int(other == "seed"), checkpoint=path)
+        train(batch, config, int(other == "seed"), checkpoint=path)
 
 
 def test_so_is_that_of_other_parameters(name, tmp_path):
     path, config = tmp_path / "run.pt", short(name, updates=2)
-    TRAIN[name](Batch(Wage(), 8), config, 0, checkpoint=path)
+    train(Batch(Wage(), 8), config, 0, checkpoint=path)
     with pytest.raises(ValueError, match=r"checkpoint=.*growth=0.2.*this run.*growth=0.3"):
-        TRAIN[name](Batch(Wage(growth=0.3), 8), config, 0, checkpoint=path)
+        train(Batch(Wage(growth=0.3), 8), config, 0, checkpoint=path)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", "other"])
@@ -178,50 +180,50 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
     else:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=r"checkpoint=.*: must be a checkpoint or new"):
-        ppo.train(Batch(Target(), 8), short("ppo"), 0, checkpoint=path)
+        train(Batch(Target(), 8), short("ppo"), 0, checkpoint=path)
 
 
 def test_a_checkpoint_needs_a_folder(name, tmp_path):
     batch = Fuse(Target(), 8)
     batch.left = 16
     with pytest.raises(ValueError, match=r"checkpoint=.*: must be in a folder that exists"):
-        TRAIN[name](batch, short(name), 0, checkpoint=tmp_path / "no" / "run.pt")
+        train(batch, short(name), 0, checkpoint=tmp_path / "no" / "run.pt")
 
 
 def test_a_reward_that_is_not_a_number_stops_at_once(name):
     batch = Fuse(Broken(last=40), 4)
     with pytest.raises(FloatingPointError, match=r"reward is not finite in period 40 of Broken"):
-        TRAIN[name](batch, SMALL[name], 0)
+        train(batch, SMALL[name], 0)
     steps = 10**9 - batch.left - 16  # without the survey
     assert 41 <= steps < 41 + STEPS[name]
 
 
 def test_so_does_one_in_the_survey(name):
     with pytest.raises(FloatingPointError, match="reward is not finite in period 5 of Broken"):
-        TRAIN[name](Batch(Broken(last=5), 4), SMALL[name], 0)
+        train(Batch(Broken(last=5), 4), SMALL[name], 0)
 
 
 def test_a_loss_that_is_not_finite_stops_at_once(name, monkeypatch):
     piece = {"ppo": "generalized_advantage", "sac": "soft_target"}.get(name, "n_step_target")
-    right, calls = getattr(ppo.pieces, piece), []
+    right, calls = getattr(equations, piece), []
 
     def wrong(*args):
         calls.append(1)
         return right(*args) * (float("inf") if len(calls) == 4 else 1.0)
 
-    monkeypatch.setattr(ppo.pieces, piece, wrong)
+    monkeypatch.setattr(equations, piece, wrong)
     with pytest.raises(FloatingPointError, match=r"(loss|gain) is .* at update 3 in Target"):
-        TRAIN[name](Batch(Target(), 8), SMALL[name], 0)
+        train(Batch(Target(), 8), SMALL[name], 0)
 
 
 def test_a_gradient_that_is_not_finite_stops_at_once():
     with pytest.raises(FloatingPointError, match="gradient is nan at update 0 in Kink"):
-        apg.train(Batch(Kink(), 8), short("apg", updates=1), 0)
+        train(Batch(Kink(), 8), short("apg", updates=1), 0)
 
 
 def test_what_cannot_be_differentiated_is_refused():
-    with pytest.raises(ValueError, match="batch: economy Jump: must be differentiable"):
-        apg.train(Batch(Jump(), 8), short("apg"), 0)
+    with pytest.raises(ValueError, match="batch='economy Jump': must be differentiable"):
+        train(Batch(Jump(), 8), short("apg"), 0)
 
 
 def wage(result, economy):
@@ -241,31 +243,31 @@ VALUES = {
 
 def test_a_value_is_right_under_truncation(name):
     economy = Wage()
-    result = TRAIN[name](Batch(economy, 32, horizon=12), VALUES[name], 0)
+    result = train(Batch(economy, 32, horizon=12), VALUES[name], 0)
     assert wage(result, economy) < 0.03
 
 
 def test_and_wrong_if_truncation_is_mistaken_for_an_end(name):
     economy = Wage()
-    result = TRAIN[name](Forgetful(economy, 32, horizon=12), VALUES[name], 0)
+    result = train(Forgetful(economy, 32, horizon=12), VALUES[name], 0)
     assert wage(result, economy) > 0.1
 
 
 def test_a_constant_reward_of_one_is_worth_one_over_one_less_β(name):
     economy = Wage(growth=1.0)  # from the second period on
-    result = TRAIN[name](Batch(economy, 32, horizon=12), VALUES[name], 0)
+    result = train(Batch(economy, 32, horizon=12), VALUES[name], 0)
     assert result.value(np.ones((1, 1, 1))).mean() == pytest.approx(1 / (1 - economy.β), rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["dqn", "ppo"])
 def test_an_agent_explores(name):
     config = replace(SMALL[name], exploration=0.5) if name == "dqn" else SMALL[name]
-    result = TRAIN[name](Batch(Corridor(), 32, horizon=20), config, 0)
+    result = train(Batch(Corridor(), 32, horizon=20), config, 0)
     assert (result.act(np.arange(6.0)[:, None, None]) == 1).all()
 
 
 def test_a_policy_stays_stochastic_where_it_must():
-    result = ppo.train(Batch(Alternation(), 64, horizon=50), SMALL["ppo"], 0)
+    result = train(Batch(Alternation(), 64, horizon=50), SMALL["ppo"], 0)
     actions = result.sample(np.zeros((4_000, 1, 1)), torch.Generator().manual_seed(0))
     assert set(np.unique(actions)) == {-1.0, 1.0}
     assert abs((actions > 0).mean() - 0.5) < 0.15
@@ -274,13 +276,13 @@ def test_a_policy_stays_stochastic_where_it_must():
 
 @pytest.mark.parametrize("name", ["dqn", "ppo"])
 def test_an_agent_that_is_shown_the_past_uses_it(name):
-    result = TRAIN[name](Batch(Alternation(remembered=True), 32, horizon=50), SMALL[name], 0)
+    result = train(Batch(Alternation(remembered=True), 32, horizon=50), SMALL[name], 0)
     assert result.act(np.array([[[-1.0]], [[1.0]]])).flatten().tolist() == [1.0, -1.0]
 
 
 @pytest.mark.parametrize("name", ["dqn", "ppo"])
 def test_actions_in_a_grid_are_its_rows(name):
-    result = TRAIN[name](Batch(Wage(actions=GRID), 8, horizon=5), short(name), 0)
+    result = train(Batch(Wage(actions=GRID), 8, horizon=5), short(name), 0)
     x = np.zeros((2, 3, 1, 1))
     assert result.act(x).shape == (2, 3, 1, 1)
     assert set(np.unique(result.act(x))) <= {-1.0, 1.0}
@@ -290,8 +292,8 @@ def test_actions_in_a_grid_are_its_rows(name):
 
 @pytest.mark.parametrize("name", ["sac", "apg"])
 def test_a_grid_is_refused_by_agents_that_need_a_box(name):
-    with pytest.raises(ValueError, match=r"batch: actions Grid(.|\n)*: must be a Box"):
-        TRAIN[name](Batch(Wage(actions=GRID), 8), short(name), 0)
+    with pytest.raises(ValueError, match=r"batch: actions=Grid(.|\n)*: must be a Box"):
+        train(Batch(Wage(actions=GRID), 8), short(name), 0)
 
 
 @pytest.mark.parametrize(
@@ -300,13 +302,13 @@ def test_a_grid_is_refused_by_agents_that_need_a_box(name):
 )
 def test_each_part_of_dqn_can_be_switched(off):
     batch, base = Batch(Target(), 8, horizon=5), short("dqn", updates=20)
-    result = dqn.train(batch, replace(base, **off), 0)
+    result = train(batch, replace(base, **off), 0)
     assert np.isfinite(result.curves["loss"]).all()
-    assert not np.array_equal(result.curves["loss"], dqn.train(batch, base, 0).curves["loss"])
+    assert not np.array_equal(result.curves["loss"], train(batch, base, 0).curves["loss"])
 
 
 def test_without_replay_n_steps_are_the_latest():
-    result = dqn.train(Batch(Target(), 8), short("dqn", replay=False, n_step=3), 0)
+    result = train(Batch(Target(), 8), short("dqn", replay=False, n_step=3), 0)
     assert np.isfinite(result.curves["loss"]).all()
 
 
@@ -316,19 +318,19 @@ def test_the_hedge_helps_where_luck_is_large(name):
     error = {False: 0.0, True: 0.0}
     for hedge, seed in itertools.product(error, range(3)):
         config = replace(SMALL[name], hedge=hedge)
-        result = TRAIN[name](Batch(Luck(), 32, horizon=20), config, seed)
+        result = train(Batch(Luck(), 32, horizon=20), config, seed)
         error[hedge] += np.abs(result.act(observations) - observations[..., :1]).mean() / 3
     assert error[True] < 0.2 and error[True] < 0.65 * error[False]
 
 
 def test_sac_finds_its_target_entropy():
     config = replace(SMALL["sac"], entropy=0.2, temperature_rate=0.02)
-    result = sac.train(Batch(Target(), 32, horizon=20), config, 0)
+    result = train(Batch(Target(), 32, horizon=20), config, 0)
     assert result.curves["entropy"][-1] == pytest.approx(0.2, abs=0.1)
 
 
 def test_apg_without_a_critic_counts_the_rewards_of_its_path_only():
-    result = apg.train(Batch(Target(), 32), replace(SMALL["apg"], critic=False), 0)
+    result = train(Batch(Target(), 32), replace(SMALL["apg"], critic=False), 0)
     assert np.abs(result.act(grid(9)) - grid(9)).mean() < 0.05
     assert (result.curves["critic loss"] == 0).all()
     assert np.isnan(result.value(grid(9))).all()
@@ -341,9 +343,7 @@ def test_curves_hold_what_on_log_returns(name, capsys):
         seen.append(update)
         return {"action": float(act(np.zeros((1, 1, 1)))[0, 0, 0])}
 
-    result = TRAIN[name](
-        Batch(Target(), 8, horizon=5), short(name), 0, on_log=on_log, progress=True
-    )
+    result = train(Batch(Target(), 8, horizon=5), short(name), 0, on_log=on_log, progress=True)
     assert seen == [2, 4, 6] == result.curves["update"].tolist()
     assert result.curves["action"][-1] == result.act(np.zeros((1, 1, 1))).item()
     assert result.curves["samples"][-1] == result.samples
@@ -353,7 +353,7 @@ def test_curves_hold_what_on_log_returns(name, capsys):
 
 
 def test_results_are_plain_arrays(name):
-    result = TRAIN[name](Batch(Target(), 8), short(name), 0)
+    result = train(Batch(Target(), 8), short(name), 0)
     for group in (result.weights, result.curves):
         assert group and all(type(v) is np.ndarray for v in group.values())
 
@@ -392,7 +392,7 @@ def test_a_bad_setting_is_refused(name, field, value):
 )
 def test_a_setting_that_does_not_fit_the_batch_is_refused(name, setting):
     with pytest.raises(ValueError, match=rf"^{next(iter(setting))}=.*: must be "):
-        TRAIN[name](Batch(Luck(), 8), short(name, **setting), 0)
+        train(Batch(Luck(), 8), short(name, **setting), 0)
 
 
 def test_every_setting_has_a_default_and_is_explained(name):

@@ -5,16 +5,16 @@ import copy
 import numpy as np
 import pytest
 import torch
-from conftest import Savers
 from diagnostics import GRID, Corridor, Luck, Target, Wage
 from torch import nn
 
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.networks import Categorical, Normal, Span, Twins, mlp
-from marketsai_lite.deep.pieces import normal_log_density
+from marketsai_lite.deep.equations import normal_log_density
+from marketsai_lite.deep.networks import Span, Twins, mlp
+from marketsai_lite.deep.policies import Categorical, Normal
 from marketsai_lite.deep.replay import Replay
-from marketsai_lite.deep.training import initialization, one_thread, streams
-from marketsai_lite.deep.world import World, require_one_agent
+from marketsai_lite.deep.train import initialization, streams
+from marketsai_lite.deep.world import World, one_thread, require_batch
 from marketsai_lite.economy import Box, Grid
 from marketsai_lite.views.batch import Batch
 
@@ -26,8 +26,8 @@ def g():
     return torch.Generator().manual_seed(0)
 
 
-@pytest.mark.parametrize("longest", [None, 0.05])
-def test_adam_equals_pytorch(g, longest):
+@pytest.mark.parametrize("max_norm", [None, 0.05])
+def test_adam_equals_pytorch(g, max_norm):
     nets = nn.ModuleList([mlp([3, 8, 2]), mlp([3, 4, 1])])
     twin = copy.deepcopy(nets)
     ours, theirs = Adam(*nets, ε=1e-6), torch.optim.Adam(twin.parameters(), lr=0.1, eps=1e-6)
@@ -35,12 +35,12 @@ def test_adam_equals_pytorch(g, longest):
         o = torch.randn(16, 3, generator=g)
         for both in (nets, twin):
             (both[0](o).square().sum() + both[1](o).sum()).backward()
-        if longest is not None:
-            nn.utils.clip_grad_norm_(twin.parameters(), longest)
+        if max_norm is not None:
+            nn.utils.clip_grad_norm_(twin.parameters(), max_norm)
         theirs.param_groups[0]["lr"] = 0.1 / (1 + step)
         theirs.step()
         theirs.zero_grad()
-        ours.step(0.1 / (1 + step), longest)
+        ours.step(0.1 / (1 + step), max_norm)
     for p, q in zip(nets.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-6)
 
@@ -97,8 +97,9 @@ def test_the_categorical_policy_draws_what_its_probabilities_say(g):
     assert entropy[0].item() == pytest.approx(
         -sum(p * np.log(p) for p in (0.2, 0.5, 0.3)), abs=1e-4
     )
-    assert policy.action(u).dtype == torch.int64
-    assert policy.mode(o[:2]).tolist() == [1, 1]
+    rows = torch.tensor([[1.0], [2.0], [5.0]], dtype=torch.float64)
+    assert torch.equal(policy.action(u), rows[u[:, 0].long()])
+    assert policy.mode(o[:2]).tolist() == [[2.0], [2.0]]
 
 
 def test_span():
@@ -107,36 +108,39 @@ def test_span():
 
 
 def test_replay_returns_what_was_added(g):
-    replay = Replay(4, 3, 3)
+    replay = Replay(4, 3, {"t": (), "copy": (1,), "both": (2, 1)})
     for t in range(6):  # the first two periods are overwritten
         copies = torch.arange(3.0)
-        replay.add(torch.full((3, 1), float(t)), copies, copies + 10 * t)
+        both = torch.stack([copies, copies + 10 * t], 1)[..., None]
+        replay.add(t=torch.full((3, 1), float(t)), copy=copies, both=both)
         assert len(replay) == min(t + 1, 4)
-    (rows,) = replay.sample(2_000, g)
-    assert sorted(set(rows[:, 0].tolist())) == [2, 3, 4, 5]
-    assert sorted(set(rows[:, 1].tolist())) == [0, 1, 2]
-    assert torch.equal(rows[:, 2], rows[:, 1] + 10 * rows[:, 0])
-    assert torch.equal(replay.latest()[0, :, 0], torch.full((3,), 5.0))
-    assert replay.latest(3)[:, 0, 0].tolist() == [3, 4, 5]
+    b = replay.sample(2_000, g)
+    assert b["t"].shape == (1, 2_000) and b["both"].shape == (1, 2_000, 2, 1)
+    assert sorted(set(b["t"][0].tolist())) == [2, 3, 4, 5]
+    assert sorted(set(b["copy"][0, :, 0].tolist())) == [0, 1, 2]
+    assert torch.equal(b["both"][0, :, 0], b["copy"][0])
+    assert torch.equal(b["both"][0, :, 1, 0], b["copy"][0, :, 0] + 10 * b["t"][0])
+    assert torch.equal(replay.latest()["t"][0], torch.full((3,), 5.0))
+    assert replay.latest(3)["t"][:, 0].tolist() == [3, 4, 5]
 
 
 @pytest.mark.parametrize("n", [2, 4])
 def test_a_window_is_consecutive_and_of_one_copy(g, n):
-    replay = Replay(4, 3, 2)
+    replay = Replay(4, 3, {"t": (1,), "copy": (1,)})
     for t in range(6):
-        replay.add(torch.full((3,), float(t)), torch.arange(3.0))
-    rows = replay.sample(2_000, g, n)
-    assert rows.shape == (n, 2_000, 2)
-    assert (rows[1:, :, 0] - rows[:-1, :, 0] == 1).all()
-    assert (rows[1:, :, 1] == rows[:-1, :, 1]).all()
-    assert sorted(set(rows[0, :, 0].tolist())) == list(range(2, 7 - n))
+        replay.add(t=torch.full((3,), float(t)), copy=torch.arange(3.0))
+    b = replay.sample(2_000, g, n)
+    assert b["t"].shape == b["copy"].shape == (n, 2_000, 1)
+    assert (b["t"][1:] - b["t"][:-1] == 1).all()
+    assert (b["copy"][1:] == b["copy"][:-1]).all()
+    assert sorted(set(b["t"][0, :, 0].tolist())) == list(range(2, 7 - n))
 
 
 def test_replay_refuses_what_it_cannot_do(g):
     with pytest.raises(ValueError, match="periods=0"):
-        Replay(0, 3, 2)
-    replay = Replay(4, 3, 2)
-    replay.add(torch.zeros(3), torch.zeros(3))
+        Replay(0, 3, {"t": (1,)})
+    replay = Replay(4, 3, {"t": (1,)})
+    replay.add(t=torch.zeros(3))
     with pytest.raises(ValueError, match="n=2: must be from 1 to the 1"):
         replay.sample(5, g, 2)
 
@@ -174,7 +178,7 @@ def test_the_world_scales_what_it_shows(g):
     seen, earned = [], []
     for _ in range(200):
         seen.append(world.observe())
-        earned.append(world.step(world.random_action(g))[0])
+        earned.append(world.step(world.random_action(g)).r)
     seen, earned = torch.cat(seen), torch.cat(earned)
     assert seen.mean(0).abs().max() < 0.1 and (seen.std(0) - 1).abs().max() < 0.1
     assert abs(earned.mean()) < 0.1 and abs(earned.std() - 1) < 0.1
@@ -183,26 +187,26 @@ def test_the_world_scales_what_it_shows(g):
 
 def test_what_never_varies_is_not_scaled(g):
     world = World(Batch(Wage(growth=0.0), 5), g)
-    assert world.o_scale[1].tolist() == [1.0] and world.r_scale[1].item() == 1.0
+    assert world.scales.o[1].tolist() == [[1.0]] and world.scales.r[1].item() == 1.0
 
 
 def test_copies_are_truncated_at_different_times(g):
     world = World(Batch(Target(), 400, horizon=10), g)
-    shares = [world.step(world.random_action(g))[2].float().mean().item() for _ in range(10)]
+    shares = [world.step(world.random_action(g)).truncated.float().mean().item() for _ in range(10)]
     assert sum(shares) == pytest.approx(1.0) and max(shares) < 0.2
 
 
 def test_values_return_to_the_units_of_the_economy(g):
     world = World(Batch(Luck(), 500, horizon=20), g)
-    r = torch.tensor([2.0, -3.0])
-    scaled = (r - world.r_scale[0]) * world.r_scale[1]
+    r = torch.tensor([[2.0], [-3.0]])
+    scaled = (r - world.scales.r[0]) * world.scales.r[1]
     torch.testing.assert_close(world.units(scaled / (1 - world.β)), r / (1 - world.β))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 1, 1), (2, 3, 1, 1)])
 def test_functions_take_arrays_and_tensors_of_any_batch(g, shape):
     world = World(Batch(Corridor(), 5), g)
-    act = world.function(lambda o: world.vectors((o[:, 0] > 0).long()))
+    act = world.function(lambda o: 2.0 * (o > 0) - 1)
     o = np.full(shape, 5.0)
     assert act(o).shape == shape and act(o).dtype == np.float64 and (act(o) == 1).all()
     y = act(torch.as_tensor(o, dtype=torch.float32))
@@ -212,15 +216,17 @@ def test_functions_take_arrays_and_tensors_of_any_batch(g, shape):
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        (Batch(Savers(), 4), "batch: agents .*: must be one agent"),
-        (Batch(Wage(actions=GRID), 4), "batch: actions Grid(.|\n)*: must be a Box"),
-        (Batch(Wage(actions=ENDLESS), 4), "batch: actions Box(.|\n)*: must have finite bounds"),
+        (Batch(Wage(actions=GRID), 4), "batch: actions=Grid(.|\n)*: must be a Box"),
+        (
+            Batch(Wage(actions=ENDLESS), 4),
+            "batch: actions=Box(.|\n)*: must be a Box with finite bounds",
+        ),
         (Target(), r"batch=Target\(.*: must be a Batch"),
     ],
 )
 def test_what_an_agent_cannot_live_in_is_refused(batch, message):
     with pytest.raises(ValueError, match=message):
-        require_one_agent(batch, box=True)
+        require_batch(batch, box=True)
 
 
 def test_rewards_may_be_large(g):

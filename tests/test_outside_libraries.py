@@ -55,7 +55,7 @@ def test_stable_baselines3_has_the_same_advantages(λ):
     buffers = pytest.importorskip("stable_baselines3.common.buffers")
     spaces = pytest.importorskip("gymnasium.spaces")
     torch = pytest.importorskip("torch")
-    pieces = pytest.importorskip("marketsai_lite.deep.pieces")
+    equations = pytest.importorskip("marketsai_lite.deep.equations")
     T, B, β = 12, 4, 0.96
     rng = np.random.default_rng(0)
     r, v, last = rng.normal(size=(T, B)), rng.normal(size=(T, B)), rng.normal(size=B)
@@ -75,5 +75,5 @@ def test_stable_baselines3_has_the_same_advantages(λ):
     theirs.compute_returns_and_advantage(torch.as_tensor(last), starts[-1].astype(float))
     v_tp1 = np.where(starts[1:], reached, np.vstack([v[1:], last]))
     δ, cut = torch.as_tensor(r + β * v_tp1 - v), torch.as_tensor(starts[1:])
-    ours = pieces.generalized_advantage(δ, cut, β, λ)
+    ours = equations.generalized_advantage(δ, β, cut, λ)
     np.testing.assert_allclose(ours.numpy(), theirs.advantages, atol=1e-5)

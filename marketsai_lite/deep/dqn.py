@@ -28,12 +28,10 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.control_variates import News, hedged
-from marketsai_lite.deep.networks import Groups, Span, network
-from marketsai_lite.deep.policies import legal_only
-from marketsai_lite.deep.replay import Replay
+from marketsai_lite.deep.decisions import Decisions
+from marketsai_lite.deep.networks import Groups
+from marketsai_lite.deep.q_networks import QNetwork
 from marketsai_lite.deep.train import require_settings
-from marketsai_lite.economy import Box
 from marketsai_lite.require import require
 
 
@@ -77,71 +75,6 @@ class Config:
         return DQN(world, self, rng)
 
 
-class Network(nn.Module):
-    """Q-factors (..., n, heads, m) of a group's scaled observations, but for their level.
-
-    Choices k (..., n, heads) are numbers of actions, one for each head.
-    """
-
-    def __init__(self, group, world, config, copies=None):
-        super().__init__()
-        box = isinstance(group.actions, Box)
-        self.heads = group.actions.width if box else 1
-        self.m = config.levels if box else len(group.actions.values)
-        self.dueling, self.legal = config.dueling, world.legal
-        widths = [world.width, *config.hidden, self.heads * self.m + config.dueling]
-        self.net = network(widths, copies=copies)
-        self.span = Span(group.actions) if box else None
-        if not box:
-            self.register_buffer("values", torch.as_tensor(group.actions.values), persistent=False)
-
-    def forward(self, o):
-        """Q-factors, but for their level."""
-        y = self.net(o)
-        a = y[..., self.dueling :].unflatten(-1, (self.heads, self.m))
-        q = equations.dueling(y[..., None, :1], a) if self.dueling else a
-        return q if self.span else legal_only(q, o[..., None, :], self.legal)
-
-    def choose(self, o, ε, generator):
-        """Numbers of actions: the greedy ones, each random with probability ε."""
-        q = self(o)
-        k = q.argmax(-1)
-        u = torch.rand((2, *k.shape), generator=generator, device=o.device)
-        if self.legal and self.span is None:
-            noise = torch.rand(q.shape, generator=generator, device=o.device)
-            drawn = legal_only(noise, o[..., None, :], self.legal).argmax(-1)
-        else:
-            drawn = (u[1] * self.m).long()
-        return torch.where(u[0] < ε, drawn, k)
-
-    def chosen(self, o, k):
-        """Value (..., n) of choices: the mean over the heads."""
-        k = k[..., : self.heads].long()[..., None]
-        return self(o).gather(-1, k)[..., 0].mean(-1)
-
-    def best(self, o, chooser):
-        """Value (..., n) of the best choice by a network, or of the one that another chooses."""
-        q = self(o)
-        return equations.double_q_value(q, q if chooser is None else chooser(o))
-
-    def action(self, k):
-        """The action that choices stand for; in a box they may lie between the levels."""
-        if self.span is None:
-            return self.values[k[..., 0].long()]
-        return self.span(2 * k[..., : self.heads] / (self.m - 1) - 1)
-
-    def greedy(self, o):
-        """The best action; for a box, at the peak of the parabola through the best levels."""
-        q = self(o)
-        k = q.argmax(-1)
-        if self.span is None:
-            return self.action(k)
-        inside = k.clamp(1, self.m - 2)
-        near = [q.gather(-1, (inside + j)[..., None])[..., 0] for j in (-1, 0, 1)]
-        peak = k + equations.parabola_peak(*near)
-        return self.action(torch.where(k == inside, peak, k.to(q.dtype)))
-
-
 class DQN(nn.Module):
     """The networks, their target, their average, and the level of the values.
 
@@ -158,27 +91,19 @@ class DQN(nn.Module):
         require(capacity=(config.capacity, fits, f"at least {n * B}, {n} periods"))
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
-        self.online = Groups(world.groups, lambda g, k: Network(g, world, config, k), config.shared)
+        self.online = Groups(
+            world.groups, lambda g, k: QNetwork(g, world, config, k), config.shared
+        )
         self.target = copy.deepcopy(self.online).requires_grad_(False)
         self.averaged = copy.deepcopy(self.online).requires_grad_(False)
         self.register_buffer("level", torch.zeros(world.n))
         self.to(world.batch.device, world.batch.dtype)
         self.adam = Adam(self.online)
         (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
-        z = world.news(world.state)
-        few, drawn = n * z.common.shape[-1], config.minibatch if config.replay else B
-        right = not config.hedge or drawn > 4 * few
-        require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
-        seen, each = (world.n, world.width), (world.n,)
-        heads = max(part.heads for part in self.online.parts)
-        layout = {"o": seen, "k": (*each, heads), "r": each, "discount": each}
-        layout |= {"truncated": (1,), "o1": seen}
-        if config.hedge:
-            news = {"z": z.common.shape[1:], "e": z.own.shape[1:]}
-            layout |= news | {f"{name}1": shape for name, shape in news.items()}
         periods = max(n, config.capacity // B) if config.replay else n
-        kind = {"device": world.batch.device, "dtype": world.batch.dtype}
-        self.replay = Replay(periods, B, layout, **kind)
+        heads = max(part.heads for part in self.online.parts)
+        drawn = config.minibatch if config.replay else B
+        self.replay = Decisions(world, config, periods, heads, drawn, n)
         self.parts = {"adam": self.adam, "replay": self.replay}
 
     def update(self, k):
@@ -196,31 +121,23 @@ class DQN(nn.Module):
     @torch.no_grad()
     def play(self, ε):
         """Play one period and remember it."""
-        world, o, before = self.world, self.world.observe(), self.world.state
+        o = self.world.observe()
         k = self.online.each("choose", o, ε=ε, generator=self.noise)
-        moved = world.step(self.online.each("action", k))
-        world.check(moved.r)
-        r = moved.r.mean(-1, keepdim=True).expand_as(moved.r) if self.config.team else moved.r
-        row = {"o": o, "k": k, "r": r, "discount": moved.discount, "truncated": moved.truncated}
-        if self.config.hedge:
-            (row["z"], row["e"]), (row["z1"], row["e1"]) = map(world.news, (before, moved.reached))
-        self.replay.add(**row, o1=world.observe(moved.reached))
+        self.replay.act(o, k, self.online.each("action", k))
 
     def learn(self):
         """Gradient of the error of the targets; return the loss."""
         config, n = self.config, self.config.n_step
         size = (config.minibatch, self.order)
         b = self.replay.sample(*size, n) if config.replay else self.replay.latest(n)
-        q_t = self.online.each("chosen", b["o"][0], b["k"][0]) + self.level
+        q_t = self.online.each("chosen", b["o"][0], b["u"][0]) + self.level
         with torch.no_grad():
             stop_t = b["truncated"] > 0
             rows = torch.arange(len(q_t), device=q_t.device)
             o_end = b["o1"][equations.first(stop_t[..., 0]), rows]
             v_end = (self._best(o_end) + self.level).expand(n, *q_t.shape)
             target = equations.n_step_target(b["r"], b["discount"], v_end, stop_t)[0]
-            error = target - q_t
-            if config.hedge:
-                error = hedged(error, News(b["z"], b["e"]), News(b["z1"], b["e1"]))
+            error = self.replay.hedged(target - q_t, b)
             target = q_t + error
             self.level += 0.1 * self.world.pool(error, config.shared)
         loss = (target - q_t).square().mean()
@@ -245,5 +162,7 @@ class DQN(nn.Module):
 
     def value(self, o, h):
         """Q of every action by the averaged networks."""
+        groups = tuple(g.name for g in self.world.groups)
+        require(groups=(groups, len(groups) == 1, "one, for a table of Q of every action"))
         q = self.averaged.each("forward", o) + self.level[:, None, None]
         return q if self.averaged.parts[0].span else q[..., 0, :]

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -126,6 +127,8 @@ class Groups(nn.Module):
     shared : bool
         Whether the agents of a group share their weights.
     """
+
+    parts: Any  # the modules, all of one kind
 
     def __init__(self, groups, make, shared=True):
         super().__init__()

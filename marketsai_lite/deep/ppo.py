@@ -34,7 +34,7 @@ from marketsai_lite.deep.critics import Critic
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.policies import Actor
 from marketsai_lite.deep.rollout import play
-from marketsai_lite.deep.train import require_settings
+from marketsai_lite.deep.train import require_settings, whole
 from marketsai_lite.require import require
 
 
@@ -70,7 +70,7 @@ class Config:
             λ=(self.λ, 0 <= self.λ <= 1, "in [0, 1]"),
             entropy=(self.entropy, 0 <= self.entropy < math.inf, "non-negative and finite"),
             critic=(self.critic, self.critic in ("own", "everything"), "'own' or 'everything'"),
-            memory=(self.memory, isinstance(self.memory, int) and self.memory >= 0, "0 or more"),
+            memory=(self.memory, whole(self.memory) and self.memory >= 0, "an integer, 0 or more"),
             log_std=(self.log_std, math.isfinite(self.log_std), "finite"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
@@ -151,9 +151,8 @@ class PPO(nn.Module):
         actor, critic = self.adams
         for _ in range(config.epochs):
             for b in self._minibatches(experience):
-                log_π, entropy = self.actor.each(
-                    "log_density", b.o, b.u, h=b.h, restarted=b.restarted
-                )
+                seen = (b.o, b.u) if b.h is None else (b.o, b.u, b.h)
+                log_π, entropy = self.actor.each("log_density", *seen, restarted=b.restarted)
                 log_π_old, advantage, target = b.numbers.unbind(-1)
                 advantage, moved = self._standardized(advantage), log_π - log_π_old
                 gain = self._mean(equations.clipped_surrogate(moved, advantage, config.clip))

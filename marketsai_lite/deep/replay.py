@@ -60,7 +60,7 @@ class Replay:
         """The columns of rows (..., width), by name."""
         parts = rows.split(self.widths, -1)
         named = zip(self.layout.items(), parts, strict=True)
-        return {name: part.unflatten(-1, shape) for (name, shape), part in named}
+        return {name: part.view(*part.shape[:-1], *shape) for (name, shape), part in named}
 
     def state_dict(self):
         """What a checkpoint keeps."""

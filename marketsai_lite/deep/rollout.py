@@ -55,12 +55,11 @@ def play(world, policy, T, generator) -> Path:
             require(memory=(tuple(h1.shape), h1.shape == h.shape, f"the world's, {tuple(h.shape)}"))
             r, discount, reached, truncated, restarted = world.step(policy.action(u))
             world.h = h1 * (~restarted)[:, None, None] if h1.shape[-1] else h1
-            what = o, h, u, log_π, r, discount, truncated, restarted
-            periods.append((*what, *state, *reached))
-    o, h, u, log_π, r, discount, truncated, restarted, *states = (
-        torch.stack(column) for column in zip(*periods, strict=True)
-    )
-    state, reached = BatchState(*states[:3]), BatchState(*states[3:])
-    path = Path(o, h, u, log_π, r, discount, truncated, restarted, state, reached)
+            row = (o, h, u, log_π, r, discount, truncated, restarted, *state, *reached)
+            periods.append(row)
+    columns = [torch.stack(column) for column in zip(*periods, strict=True)]
+    o, h, u, log_π, r, discount, truncated, restarted, *states = columns
+    stood, reached = BatchState(*states[:3]), BatchState(*states[3:])
+    path = Path(o, h, u, log_π, r, discount, truncated, restarted, stood, reached)
     world.check(path.r)
     return path

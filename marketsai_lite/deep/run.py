@@ -8,7 +8,6 @@ import re
 import sys
 import time
 from dataclasses import fields, is_dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,9 @@ class Run:
         All that changes during training: modules, optimizers, generators, the world.
     act : callable
         The policy so far, for `on_log`.
-    checkpoint : path or None
-        Written at logs, to a temporary file that then takes the place of the last; read at the
-        start if it exists.
+    checkpoint : Path or None
+        One that `writable` returned.  Written at logs, to a temporary file that then takes the
+        place of the last; read at the start if it exists.
     on_log : callable or None
         `on_log(update, act)` may return numbers by name, which join the curves.  Not counted in the
         seconds.
@@ -51,8 +50,7 @@ class Run:
 
     def __init__(self, world, config, seed, parts, act, checkpoint, on_log, progress):
         self.world, self.config, self.act, self.parts = world, config, act, parts
-        self.path = None if checkpoint is None else _writable(Path(checkpoint))
-        self.on_log, self.progress = on_log, progress
+        self.path, self.on_log, self.progress = checkpoint, on_log, progress
         self.identity = identity(world.batch, config, seed)
         self.curves: dict[str, list[float]] = {}
         self.recent: dict[str, list[Any]] = {}
@@ -168,33 +166,53 @@ def identity(batch, config, seed) -> dict[str, str]:
     found |= {"dtype": str(batch.dtype), "device": str(batch.device)}
     for one in (config, batch.economy):
         held = fields(one) if is_dataclass(one) else ()
-        found |= {f.name: getattr(one, f.name) for f in held}
+        names = [(f"{type(one).__name__}." if f.name in found else "") + f.name for f in held]
+        found |= {name: getattr(one, f.name) for name, f in zip(names, held, strict=True)}
         found |= {} if held else {"parameters": one}
     return {name: _word(value) for name, value in found.items()} | {"source": source(batch.economy)}
 
 
 def source(economy) -> str:
-    """Digest of the code of an economy's classes, and of what trains agents in it."""
+    """Digest of the code of an economy, of the models it holds, and of what trains agents in it."""
     room = Path(__file__).parents[1]
     files = sorted(f for pattern in SOURCES for f in room.glob(pattern))
     texts = [f.read_text(encoding="utf-8") for f in files]
-    for kind in type(economy).__mro__[:-1]:
-        try:
-            texts.append(inspect.getsource(kind))
-        except (OSError, TypeError):
-            continue  # typed in at a prompt
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+    for kind in _kinds(economy):
+        members = {k: v for k, v in vars(kind).items() if not k.startswith("__")}
+        texts += [_text(sys.modules.get(kind.__module__)), *map(_text, vars(kind).values())]
+        texts.append(_word(members))  # constants of a class that was typed into a notebook
+    return hashlib.sha256("\n".join(filter(None, texts)).encode()).hexdigest()[:12]
+
+
+def _kinds(one):
+    """The classes of a dataclass and of those that it holds, and theirs that they inherit from."""
+    yield from type(one).__mro__[:-1]
+    for f in fields(one) if is_dataclass(one) else ():
+        value = getattr(one, f.name)
+        yield from _kinds(value) if is_dataclass(value) else ()
+
+
+def _text(thing):
+    """Source of a module, a function or a property; empty where Python has none."""
+    try:
+        return inspect.getsource(getattr(thing, "fget", thing))
+    except (OSError, TypeError):
+        return ""
 
 
 def _word(value):
     """A value as text that is the same in every process: no addresses, and 5 is 5.0."""
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return repr(float(value))
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if number and not isinstance(value, bool):
+        return repr(float(value) if value % 1 else int(value))
+    if type(value) is tuple:
+        return f"({', '.join(map(_word, value))})"
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(value).split()))
 
 
-def _writable(path):
+def writable(path) -> Path:
+    """Return a path to which a checkpoint can be written, or raise a ValueError."""
     require(checkpoint=(str(path), path.parent.is_dir(), "in a folder that exists"))
     try:
         _part(path).touch()

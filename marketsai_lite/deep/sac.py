@@ -25,9 +25,8 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.decisions import Decisions
 from marketsai_lite.deep.networks import Groups, Span, Twins, network
-from marketsai_lite.deep.replay import Replay
 from marketsai_lite.deep.train import require_settings
 from marketsai_lite.require import require
 
@@ -140,17 +139,8 @@ class SAC(nn.Module):
         self.da = torch.tensor(sizes, device=self.level.device)
         self.adam, self.heat = Adam(self.actor, self.critics), Adam(self.temperature)
         (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
-        z = world.news(world.state)
-        few, drawn = z.common.shape[-1], config.minibatch
-        right = not config.hedge or drawn > 4 * few
-        require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
-        seen, each = (world.n, width), (world.n,)
-        layout = {"o": seen, "a": (*each, max(sizes)), "r": each, "discount": each, "o1": seen}
-        if config.hedge:
-            news = {"z": z.common.shape[1:], "e": z.own.shape[1:]}
-            layout |= news | {f"{name}1": shape for name, shape in news.items()}
-        kind = {"device": world.batch.device, "dtype": world.batch.dtype}
-        self.replay = Replay(config.capacity // B, B, layout, **kind)
+        periods = config.capacity // B
+        self.replay = Decisions(world, config, periods, max(sizes), config.minibatch)
         self.parts = {"adam": self.adam, "heat": self.heat, "replay": self.replay}
 
     def update(self, k):
@@ -170,17 +160,11 @@ class SAC(nn.Module):
     @torch.no_grad()
     def play(self, random=False):
         """Play one period, by the policy or at random, and remember it."""
-        world, o, before = self.world, self.world.observe(), self.world.state
+        o = self.world.observe()
         a, _ = self.actor.each("forward", o, generator=self.noise)
         if random:
             a = 2 * torch.rand(a.shape, generator=self.noise, device=a.device, dtype=a.dtype) - 1
-        moved = world.step(self.actor.each("action", a))
-        world.check(moved.r)
-        r = moved.r.mean(-1, keepdim=True).expand_as(moved.r) if self.config.team else moved.r
-        row = {"o": o, "a": a, "r": r, "discount": moved.discount}
-        if self.config.hedge:
-            (row["z"], row["e"]), (row["z1"], row["e1"]) = map(world.news, (before, moved.reached))
-        self.replay.add(**row, o1=world.observe(moved.reached))
+        self.replay.act(o, a, self.actor.each("action", a))
 
     def learn(self):
         """Gradients of critics, policy and temperature; return their losses."""
@@ -192,11 +176,10 @@ class SAC(nn.Module):
             a_tp1, log_π_tp1 = self.actor.each("forward", b["o1"], generator=self.order)
             q_tp1 = self.twins(self.target, b["o1"], a_tp1)
             target = equations.soft_target(b["r"], b["discount"], q_tp1, log_π_tp1, α)
-        q_t = self.twins(self.critics, b["o"], b["a"])
+        q_t = self.twins(self.critics, b["o"], b["u"])
         if config.hedge:
             guess = q_t.detach().mean(0)
-            news = News(many["z"], many["e"]), News(many["z1"], many["e1"])
-            target = guess + hedged(target - guess, *news)
+            target = guess + self.replay.hedged(target - guess, many)
         error = target - q_t
         a, log_π = self.actor.each("forward", b["o"], generator=self.order)
         self.critics.requires_grad_(False)

@@ -7,12 +7,13 @@ with what `Agent` lists.  `train` gives it a world to live in and calls its `upd
 import math
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
-from marketsai_lite.deep.run import Run
+from marketsai_lite.deep.run import Run, writable
 from marketsai_lite.deep.world import Scales, World, one_thread, require_batch
 from marketsai_lite.require import require
 
@@ -87,12 +88,13 @@ def train(
     Raises
     ------
     ValueError
-        If the agent cannot live in the batch's economy, a setting does not fit it, or `checkpoint`
-        holds another run.
+        If the agent cannot live in the batch's economy, a setting does not fit it, `checkpoint`
+        cannot be written or holds another run.
     FloatingPointError
         If a reward, a loss or a gradient is not finite.
     """
     require_batch(batch, box=getattr(config, "needs_box", False))
+    checkpoint = None if checkpoint is None else writable(Path(checkpoint))
     with one_thread():
         rng = streams(seed, STREAMS, batch.device)
         world = World(batch, rng["shocks"], scales, getattr(config, "memory", 0))
@@ -166,15 +168,16 @@ def require_settings(config, *, counts=(), rates=(), widths=()) -> None:
     """
     for name in counts:
         value = getattr(config, name)
-        require(**{name: (value, _whole(value) and value >= 1, "an integer, at least 1")})
+        require(**{name: (value, whole(value) and value >= 1, "an integer, at least 1")})
     for name in rates:
         value = getattr(config, name)
         require(**{name: (value, 0 < value < math.inf, "positive and finite")})
     for name in widths:
         value = getattr(config, name)
-        right = isinstance(value, tuple) and all(_whole(h) and h >= 1 for h in value)
+        right = isinstance(value, tuple) and all(whole(h) and h >= 1 for h in value)
         require(**{name: (value, right, "a tuple of positive widths, such as (64, 64)")})
 
 
-def _whole(value):
+def whole(value) -> bool:
+    """Whether a value is an integer, of Python or NumPy."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

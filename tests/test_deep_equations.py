@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from marketsai_lite.deep import pieces
+from marketsai_lite.deep import equations
 
 β, λ = 0.9, 0.8
 
@@ -42,7 +42,7 @@ def slow_return(r, v, cut, t):
 @pytest.mark.parametrize("T", [1, 2, 7])
 def test_n_step_target(g, T, cuts):
     r, v, cut = normal(g, T, 3), normal(g, T, 3), CUTS[cuts](T, 3)
-    got = pieces.n_step_target(r, v, cut, β)
+    got = equations.n_step_target(r, torch.full_like(r, β), v, cut)
     for t, b in np.ndindex(T, 3):
         assert got[t, b].item() == pytest.approx(
             slow_return(r[:, b].tolist(), v[:, b].tolist(), cut[:, b].tolist(), t), abs=1e-12
@@ -51,9 +51,35 @@ def test_n_step_target(g, T, cuts):
 
 def test_td_target_is_the_n_step_target_of_one_step(g):
     r, v = normal(g, 1, 5), normal(g, 1, 5)
+    discount = torch.rand(1, 5, generator=g, dtype=r.dtype)
+    never = torch.zeros(1, 5) > 0
     assert torch.equal(
-        pieces.td_target(r, v, β), pieces.n_step_target(r, v, torch.zeros(1, 5) > 0, β)
+        equations.td_target(r, discount, v), equations.n_step_target(r, discount, v, never)
     )
+    assert torch.equal(equations.td_target(r, β, v), r + β * v)
+
+
+@pytest.mark.parametrize("cuts", CUTS)
+def test_discounts_that_change_and_end_games(g, cuts):
+    T, B = 7, 3
+    r, v, δ = (normal(g, T, B) for _ in range(3))
+    discount = torch.rand(T, B, generator=g, dtype=r.dtype)
+    discount[3, 1] = discount[5, 2] = 0.0
+    cut = CUTS[cuts](T, B)
+    target = equations.n_step_target(r, discount, v, cut)
+    advantage = equations.generalized_advantage(δ, discount, cut, λ)
+    for t, b in np.ndindex(T, B):
+        total = errors = 0.0
+        weight = trust = 1.0
+        for k in range(t, T):
+            total += weight * r[k, b]
+            errors += trust * δ[k, b]
+            weight, trust = weight * discount[k, b], trust * discount[k, b] * λ
+            if cut[k, b] or k == T - 1:
+                break
+        assert target[t, b].item() == pytest.approx((total + weight * v[k, b]).item(), abs=1e-12)
+        assert advantage[t, b].item() == pytest.approx(errors.item(), abs=1e-12)
+    assert target[3, 1] == r[3, 1] and advantage[5, 2] == δ[5, 2]
 
 
 @pytest.mark.parametrize("cuts", CUTS)
@@ -61,7 +87,7 @@ def test_td_target_is_the_n_step_target_of_one_step(g):
 def test_generalized_advantage(g, cuts, λ):
     T, B = 7, 3
     δ, cut = normal(g, T, B), CUTS[cuts](T, B)
-    got = pieces.generalized_advantage(δ, cut, β, λ)
+    got = equations.generalized_advantage(δ, β, cut, λ)
     for t, b in np.ndindex(T, B):
         want = 0.0
         for k in range(t, T):
@@ -78,23 +104,23 @@ def test_with_λ_one_the_advantage_is_the_discounted_return_less_the_value(g, cu
     reached = torch.where(cut, normal(g, T, B), v[1:])
     δ = r + β * reached - v[:-1]
     torch.testing.assert_close(
-        pieces.generalized_advantage(δ, cut, β, 1.0),
-        pieces.n_step_target(r, reached, cut, β) - v[:-1],
+        equations.generalized_advantage(δ, β, cut, 1.0),
+        equations.n_step_target(r, torch.full_like(r, β), reached, cut) - v[:-1],
     )
 
 
 def test_double_q_value(g):
     q, chooser = normal(g, 4, 2, 5), normal(g, 4, 2, 5)
-    got = pieces.double_q_value(q, chooser)
+    got = equations.double_q_value(q, chooser)
     for b in range(4):
         heads = [q[b, h, int(np.argmax(chooser[b, h].numpy()))].item() for h in range(2)]
         assert got[b].item() == pytest.approx(sum(heads) / 2)
-    assert torch.equal(pieces.double_q_value(q, q), q.amax(-1).mean(-1))
+    assert torch.equal(equations.double_q_value(q, q), q.amax(-1).mean(-1))
 
 
 def test_dueling_keeps_the_value_and_the_differences(g):
     v, a = normal(g, 4, 1), normal(g, 4, 5)
-    q = pieces.dueling(v, a)
+    q = equations.dueling(v, a)
     torch.testing.assert_close(q.mean(-1, keepdim=True), v)
     torch.testing.assert_close(q - q[:, :1], a - a[:, :1])
 
@@ -102,12 +128,12 @@ def test_dueling_keeps_the_value_and_the_differences(g):
 def test_normal_log_density(g):
     u, mean, log_std = normal(g, 6, 3), normal(g, 6, 3), normal(g, 3)
     want = torch.distributions.Normal(mean, log_std.exp()).log_prob(u).sum(-1)
-    torch.testing.assert_close(pieces.normal_log_density(u, mean, log_std), want)
+    torch.testing.assert_close(equations.normal_log_density(u, mean, log_std), want)
 
 
 def test_squash_changes_the_density_by_the_slope(g):
     u, log_p = normal(g, 6, 3), normal(g, 6)
-    a, got = pieces.squash(u, log_p)
+    a, got = equations.squash(u, log_p)
     torch.testing.assert_close(a, torch.tanh(u))
     torch.testing.assert_close(got, log_p - torch.log(1 - torch.tanh(u) ** 2).sum(-1))
 
@@ -116,12 +142,12 @@ def test_the_squashed_density_integrates_to_one():
     a = torch.linspace(-1, 1, 200_001, dtype=torch.float64)[1:-1]
     u = torch.atanh(a)[:, None]
     mean, log_std = torch.tensor([0.4], dtype=torch.float64), torch.tensor([-0.3])
-    _, log_p = pieces.squash(u, pieces.normal_log_density(u, mean, log_std.double()))
+    _, log_p = equations.squash(u, equations.normal_log_density(u, mean, log_std.double()))
     assert torch.trapezoid(log_p.exp(), a).item() == pytest.approx(1.0, abs=1e-6)
 
 
 def test_squash_is_finite_far_out():
-    _, log_p = pieces.squash(torch.tensor([[40.0], [-40.0]]), torch.zeros(2))
+    _, log_p = equations.squash(torch.tensor([[40.0], [-40.0]]), torch.zeros(2))
     assert torch.isfinite(log_p).all()
     assert log_p.tolist() == pytest.approx([2 * 40 - 2 * math.log(2)] * 2)
 
@@ -130,14 +156,14 @@ def test_soft_target(g):
     r, q, log_π = normal(g, 4), normal(g, 2, 4), normal(g, 4)
     for b in range(4):
         want = r[b] + β * (min(q[0, b], q[1, b]) - 0.3 * log_π[b])
-        assert pieces.soft_target(r, q, log_π, 0.3, β)[b].item() == pytest.approx(want.item())
+        assert equations.soft_target(r, β, q, log_π, 0.3)[b].item() == pytest.approx(want.item())
 
 
 @pytest.mark.parametrize(("entropy", "rises"), [(-2.0, True), (0.5, False)])
 def test_descent_of_the_temperature_loss_raises_α_where_entropy_is_low(entropy, rises):
     log_α = torch.tensor(-1.0, requires_grad=True)
     log_π = torch.full((5,), -entropy)
-    loss = pieces.temperature_loss(log_α, log_π, -1.0)
+    loss = equations.temperature_loss(log_α, log_π, -1.0)
     assert loss.item() == pytest.approx(math.exp(-1.0) * (entropy + 1.0))
     loss.backward()
     assert (log_α.grad.item() < 0) == rises
@@ -147,7 +173,7 @@ def test_descent_of_the_temperature_loss_raises_α_where_entropy_is_low(entropy,
 @pytest.mark.parametrize("advantage", [-2.0, 0.0, 1.5])
 def test_clipped_surrogate(ratio, advantage):
     log_ratio = torch.tensor([math.log(ratio)], dtype=torch.float64, requires_grad=True)
-    got = pieces.clipped_surrogate(log_ratio, torch.tensor([advantage]).double(), 0.2)
+    got = equations.clipped_surrogate(log_ratio, torch.tensor([advantage]).double(), 0.2)
     clipped = min(max(ratio, 0.8), 1.2)
     assert got.item() == pytest.approx(min(ratio * advantage, clipped * advantage))
     got.backward()
@@ -156,70 +182,39 @@ def test_clipped_surrogate(ratio, advantage):
 
 
 def test_standardized(g):
-    x = pieces.standardized(3 + 2 * normal(g, 100))
+    x = equations.standardized(3 + 2 * normal(g, 100))
     assert x.mean().item() == pytest.approx(0, abs=1e-12)
     assert x.std().item() == pytest.approx(1, abs=1e-6)
-    assert torch.equal(pieces.standardized(torch.ones(4)), torch.zeros(4))
+    assert torch.equal(equations.standardized(torch.ones(4)), torch.zeros(4))
+
+
+def test_standardized_by_columns(g):
+    x = 3 + 2 * normal(g, 5, 20, 3)
+    got = equations.standardized(x, (0, 1))
+    for k in range(3):
+        torch.testing.assert_close(got[..., k], equations.standardized(x[..., k]))
 
 
 @pytest.mark.parametrize("peak", [-0.5, -0.2, 0.0, 0.35, 0.5])
 def test_parabola_peak(peak):
     y = [torch.tensor([3 - 2 * (x - peak) ** 2]) for x in (-1.0, 0.0, 1.0)]
-    assert pieces.parabola_peak(*y).item() == pytest.approx(peak, abs=1e-6)
+    assert equations.parabola_peak(*y).item() == pytest.approx(peak, abs=1e-6)
 
 
 def test_the_peak_of_a_flat_line_is_in_reach():
     flat = torch.zeros(1)
-    assert abs(pieces.parabola_peak(flat, flat, flat).item()) <= 0.5
-
-
-def test_residual_is_that_of_least_squares(g):
-    x, y = normal(g, 50, 4), normal(g, 50, 2)
-    want = y - x @ torch.as_tensor(np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0])
-    torch.testing.assert_close(pieces.residual(y, x), want, rtol=0, atol=1e-5)
-    nothing = torch.cat([x, torch.zeros(50, 1)], 1)
-    torch.testing.assert_close(pieces.residual(y, nothing), want, rtol=0, atol=1e-5)
-
-
-def follow(g, z):
-    """Next state of independent chains on -1 and 1 that stay with probability .9."""
-    return torch.where(torch.rand(z.shape, generator=g) < 0.9, z, -z)
-
-
-def test_the_hedge_removes_luck_and_keeps_the_mean(g):
-    n, price = 200_000, torch.tensor([3.0, -5.0]).double()
-    z = torch.sign(normal(g, n, 2))
-    z1 = follow(g, z)
-    effect = normal(g, n)
-    got = pieces.hedged(effect + z1 @ price, z[None], z1[None])
-    fair = effect + 0.8 * z @ price  # since E[z' | z] = .8 z
-    assert (got - fair).abs().mean() < 0.02
-    assert (got - fair).abs().max() < 0.1
-
-
-def test_without_shocks_the_hedge_does_nothing(g):
-    δ, z = normal(g, 40), torch.zeros(1, 40, 1).double()
-    torch.testing.assert_close(pieces.hedged(δ, z, z), δ)
-
-
-def test_the_hedge_of_two_periods_removes_the_luck_of_both(g):
-    z = [torch.sign(normal(g, 50_000, 1))]
-    z += [follow(g, z[0])]
-    z += [follow(g, z[1])]
-    δ = (2 * (z[1] - 0.8 * z[0]) + 3 * (z[2] - 0.8 * z[1]))[:, 0]
-    got = pieces.hedged(δ, torch.stack(z[:2]), torch.stack(z[1:]))
-    assert got.std() < 0.05 * δ.std()
+    assert abs(equations.parabola_peak(flat, flat, flat).item()) <= 0.5
 
 
 def test_first():
     cut = torch.tensor([[0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]) > 0
-    assert pieces.first(cut).tolist() == [2, 0, 1, 2]
+    assert equations.first(cut).tolist() == [2, 0, 1, 2]
 
 
 def test_polyak(g):
     slow, fast = normal(g, 5), normal(g, 5)
     want = 0.7 * slow + 0.3 * fast
-    pieces.polyak(slow, fast, 0.3)
+    equations.polyak(slow, fast, 0.3)
     torch.testing.assert_close(slow, want)
-    pieces.polyak(slow, fast, 1.0)
+    equations.polyak(slow, fast, 1.0)
     assert torch.equal(slow, fast)

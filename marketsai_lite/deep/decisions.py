@@ -1,0 +1,66 @@
+"""What an agent that learns off-policy keeps of every period, and what luck it takes out of it."""
+
+import torch
+
+from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.replay import Replay
+from marketsai_lite.require import require
+
+
+class Decisions(Replay):
+    """The latest decisions of all agents of a world, and what became of them.
+
+    Columns, for B copies: observations `o` (B, n, width), choices `u` (B, n, wide), rewards `r` and
+    discounts (B, n), `truncated` (B, 1), observations `o1` of the state reached; and, if the config
+    says `hedge`, the `News` (z, e) and (z1, e1) of the shocks before and after.
+
+    Parameters
+    ----------
+    world : World
+    config : dataclass
+        With `team` and `hedge`.
+    periods : int
+        Number of periods that are kept.
+    wide : int
+        Length of a choice.
+    drawn, n : int
+        A minibatch will hold so many windows, of n periods each.
+
+    Raises
+    ------
+    ValueError
+        If too few windows are drawn to see through the shocks.
+    """
+
+    def __init__(self, world, config, periods, wide, drawn, n=1):
+        self.world, self.config = world, config
+        news = world.news(world.state)
+        few = n * news.common.shape[-1]
+        right = not config.hedge or drawn > 4 * few
+        require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
+        seen, each = (world.n, world.width), (world.n,)
+        layout = {"o": seen, "u": (*each, wide), "r": each, "discount": each}
+        layout |= {"truncated": (1,), "o1": seen}
+        if config.hedge:
+            z, e = (column.shape[1:] for column in news)
+            layout |= {"z": z, "e": e, "z1": z, "e1": e}
+        batch = world.batch
+        super().__init__(periods, batch.size, layout, device=batch.device, dtype=batch.dtype)
+
+    @torch.no_grad()
+    def act(self, o, u, action):
+        """Let the agents, who see `o` and choose `u`, take an action; keep what happens."""
+        world, before = self.world, self.world.state
+        moved = world.step(action)
+        world.check(moved.r)
+        r = moved.r.mean(-1, keepdim=True).expand_as(moved.r) if self.config.team else moved.r
+        row = {"o": o, "u": u, "r": r, "discount": moved.discount, "truncated": moved.truncated}
+        if self.config.hedge:
+            (row["z"], row["e"]), (row["z1"], row["e1"]) = map(world.news, (before, moved.reached))
+        self.add(**row, o1=world.observe(moved.reached))
+
+    def hedged(self, error, b):
+        """Errors (B, n) of windows `b`, without what the shocks explain if that is wanted."""
+        if not self.config.hedge:
+            return error
+        return hedged(error, News(b["z"], b["e"]), News(b["z1"], b["e1"]))
