@@ -74,9 +74,8 @@ def cells():
 
 def run(economy, seed, **options):
     """Train one learner in one economy."""
-    return {"Cournot": firms, "rental": households, "announcement": listener}[economy](
-        seed, **options
-    )
+    of: dict[str, Any] = {"Cournot": firms, "rental": households, "announcement": listener}
+    return of[economy](seed, **options)
 
 
 def market(n):
