@@ -13,12 +13,24 @@ from marketsai_lite.tabular.mdp import MDP
 
 
 class Table(NamedTuple):
-    """A tabulated economy: state s = ix nz + iz is row s of `x` and `z`."""
+    """A tabulated economy: state s = ix nz + iz is row s of `x` and `z`.
+
+    Attributes
+    ----------
+    mdp : MDP
+        Rewards and transitions.
+    x : array (S, dx)
+        Endogenous states.
+    z : array (S, dz)
+        Shocks.
+    a : array (A, da)
+        Actions.
+    """
 
     mdp: MDP
-    x: np.ndarray  # (S, dx) endogenous states
-    z: np.ndarray  # (S, dz) shocks
-    a: np.ndarray  # (A, da) actions
+    x: np.ndarray
+    z: np.ndarray
+    a: np.ndarray
 
 
 def tabulate(economy, *grids, actions=None):
@@ -68,12 +80,24 @@ def tabulate(economy, *grids, actions=None):
 
 
 class GameTable(NamedTuple):
-    """A tabulated Markov game: state s = ix nz + iz is row s of `x` and `z`."""
+    """A tabulated Markov game: state s = ix nz + iz is row s of `x` and `z`.
+
+    Attributes
+    ----------
+    game : MarkovGame
+        Rewards and transitions.
+    x : array (S, dx)
+        Endogenous states.
+    z : array (S, dz)
+        Shocks.
+    a : tuple[array, ...] (m_i, da_i)
+        Actions of each agent.
+    """
 
     game: MarkovGame
-    x: np.ndarray  # (S, dx) endogenous states
-    z: np.ndarray  # (S, dz) shocks
-    a: tuple[np.ndarray, ...]  # (m_i, da_i) actions of each agent
+    x: np.ndarray
+    z: np.ndarray
+    a: tuple[np.ndarray, ...]
 
 
 def tabulate_game(economy, *grids, actions=None):
