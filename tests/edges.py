@@ -652,7 +652,7 @@ CASES = {
     "limit.action_values": (limit_strategies.action_values, strategies("payoffs", "β")),
     "limit.best_response": (limit_strategies.best_response, strategies("payoffs", "β", "agent")),
     "deviation_gap": (limit_strategies.deviation_gap, strategies("payoffs", "β")),
-    "equilibrium_gap": (limit_strategies.equilibrium_gap, strategies("payoffs", "β")),
+    "exploitability as a share": (limit_strategies.exploitability, strategies("payoffs", "β")),
     "profit_gain": (limit_strategies.profit_gain, gains),
     "MarkovGame": (None, game),
     "induced": (games.induced, players),

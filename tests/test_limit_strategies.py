@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.repeated_games import game
+from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.solutions.logit_pricing import monopoly_prices, nash_prices, profits
 from marketsai_lite.tabular import games
 from marketsai_lite.tabular.limit_strategies import (
@@ -11,7 +12,7 @@ from marketsai_lite.tabular.limit_strategies import (
     best_response,
     cycle_payoffs,
     deviation_gap,
-    equilibrium_gap,
+    exploitability,
     impulse_response,
     joint_actions,
     limit_cycle,
@@ -20,6 +21,7 @@ from marketsai_lite.tabular.limit_strategies import (
     values,
 )
 from marketsai_lite.tabular.repeated_games import learn
+from marketsai_lite.views.table import tabulate_game
 
 # The prisoners' dilemma with memory 1: action 0 cooperates; states CC, CD, DC, DD.
 PD = np.array([[[3.0, 0.0], [5.0, 1.0]], [[3.0, 5.0], [0.0, 1.0]]])
@@ -79,7 +81,7 @@ def test_best_response_is_that_of_the_markov_game(n, m, memory):
     index = next_state(np.arange(S)[:, None], np.arange(M), S, M)[..., None]
     r = np.broadcast_to(payoffs.reshape(n, 1, M), (n, S, M))
     markov = games.MarkovGame(r, index, None, np.ones((1, 1)), 0.9, (m,) * n)
-    gap = equilibrium_gap(policy, payoffs, 0.9)
+    gap = exploitability(policy, payoffs, 0.9)
     for i in range(n):
         expected = games.best_response(markov, list(policy), i)
         v, action = best_response(policy, payoffs, 0.9, i)
@@ -93,7 +95,7 @@ def test_best_response_is_that_of_the_markov_game(n, m, memory):
 @pytest.mark.parametrize("seed", range(20))
 def test_no_single_deviation_pays_anywhere_exactly_in_equilibrium(seed):
     policy, payoffs = random_game(2, 2, 1, seed)
-    once, ever = deviation_gap(policy, payoffs, 0.6), equilibrium_gap(policy, payoffs, 0.6)
+    once, ever = deviation_gap(policy, payoffs, 0.6), exploitability(policy, payoffs, 0.6)
     assert ((once == 0).all(axis=1) == (ever == 0).all(axis=1)).all()
     best_once = action_values(policy, payoffs, 0.6).max(axis=2)
     for i in range(2):
@@ -103,7 +105,7 @@ def test_no_single_deviation_pays_anywhere_exactly_in_equilibrium(seed):
 @pytest.mark.parametrize(("β", "holds"), [(0.45, False), (0.5, True), (0.9, True)])
 def test_grim_trigger_is_an_equilibrium_of_the_patient(β, holds):
     """Cooperation is worth 3/(1-β), a deviation 5 + β/(1-β)."""
-    once, ever = deviation_gap(GRIM, PD, β), equilibrium_gap(GRIM, PD, β)
+    once, ever = deviation_gap(GRIM, PD, β), exploitability(GRIM, PD, β)
     assert ((once == 0).all(), (ever == 0).all()) == (holds, holds)
     if not holds:
         deviate = 5 + β / (1 - β)
@@ -113,7 +115,7 @@ def test_grim_trigger_is_an_equilibrium_of_the_patient(β, holds):
 
 @pytest.mark.parametrize("β", [0.0, 0.5, 0.99])
 def test_static_nash_for_ever_is_an_equilibrium(β):
-    assert (equilibrium_gap(DEFECT, PD, β) == 0).all()
+    assert (exploitability(DEFECT, PD, β) == 0).all()
     assert (deviation_gap(DEFECT, PD, β) == 0).all()
     assert (best_response(DEFECT, PD, β, 0)[1] == 1).all()
 
@@ -122,7 +124,7 @@ def test_unconditional_cooperation_loses_two_fifths():
     v, action = best_response(COOPERATE, PD, 0.9, 0)
     np.testing.assert_allclose(v, 50.0)
     assert (action == 1).all()
-    np.testing.assert_allclose(equilibrium_gap(COOPERATE, PD, 0.9), 0.4)
+    np.testing.assert_allclose(exploitability(COOPERATE, PD, 0.9), 0.4)
     np.testing.assert_allclose(deviation_gap(COOPERATE, PD, 0.9), 2 / 32)
 
 
@@ -135,7 +137,7 @@ def test_the_two_tests_differ_on_the_path():
     cycle = limit_cycle(policy, 0, 3)
     assert cycle.tolist() == [0]
     assert (deviation_gap(policy, payoffs, 0.9)[:, cycle] == 0).all()
-    np.testing.assert_allclose(equilibrium_gap(policy, payoffs, 0.9)[:, cycle], [[0.4], [0]])
+    np.testing.assert_allclose(exploitability(policy, payoffs, 0.9)[:, cycle], [[0.4], [0]])
 
 
 def test_limit_cycles():
@@ -174,7 +176,7 @@ def test_impulse_responses():
 
 
 @pytest.mark.parametrize("β", [1.0, 1.01, -0.1, np.nan, "0.9"])
-@pytest.mark.parametrize("function", [values, action_values, deviation_gap, equilibrium_gap])
+@pytest.mark.parametrize("function", [values, action_values, deviation_gap, exploitability])
 def test_a_discount_factor_that_is_none_is_refused(function, β):
     with pytest.raises(ValueError, match=r"^β=.*: must be in \[0, 1\)"):
         function(GRIM, PD, β)
@@ -193,6 +195,20 @@ def test_a_discount_factor_of_single_precision_is_the_number_it_holds(β):
     assert np.array_equal(values(policy, payoffs, single), values(policy, payoffs, float(single)))
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_two_scales_of_exploitability_are_one_gain(n):
+    """As a share of the best response's value here, in units of value for any Markov game."""
+    policy, payoffs = random_game(n, 3, 1, seed=7)
+    game = tabulate_game(RepeatedGame(payoffs, β=0.9), *[np.arange(3)] * n).game
+    share = exploitability(policy, payoffs, 0.9)
+    best = [games.best_response(game, list(policy), i) for i in range(n)]
+    assert share.max() > 0.05
+    for i in range(n):
+        np.testing.assert_allclose(share[i] * abs(best[i].v), best[i].gap, atol=1e-11)
+    largest = games.exploitability(game, list(policy))
+    np.testing.assert_allclose(largest, [b.gap.max() for b in best])
+
+
 @pytest.mark.parametrize("k", [-40, -1, 40])
 @pytest.mark.parametrize("β", [0.0, 0.9, 0.999999])
 def test_the_unit_of_the_payoffs_does_not_matter(k, β):
@@ -201,7 +217,7 @@ def test_the_unit_of_the_payoffs_does_not_matter(k, β):
         v, action = best_response(policy, payoffs, β, i)
         scaled, same = best_response(policy, payoffs * 2.0**k, β, i)
         assert np.array_equal(action, same) and np.array_equal(v * 2.0**k, scaled)
-    for gap in deviation_gap, equilibrium_gap:
+    for gap in deviation_gap, exploitability:
         assert np.array_equal(gap(policy, payoffs, β), gap(policy, payoffs * 2.0**k, β))
 
 
@@ -289,7 +305,7 @@ def test_limit_strategies_of_the_representative_experiment():
     for policy, state in zip(sessions.policy, sessions.state, strict=True):
         cycle = limit_cycle(policy, int(state), 15)
         once.append((deviation_gap(policy, payoffs, β)[:, cycle] == 0).all())
-        loss.append(equilibrium_gap(policy, payoffs, β)[:, cycle].mean())
+        loss.append(exploitability(policy, payoffs, β)[:, cycle].mean())
         V, Q = values(policy, payoffs, β), action_values(policy, payoffs, β)
         for i in range(2):
             response = impulse_response(policy, cycle, payoffs, i, periods=3)

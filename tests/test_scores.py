@@ -8,6 +8,7 @@ from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economies.multi_country import MultiCountry
+from marketsai_lite.economy import Shocks
 from marketsai_lite.solutions import brock_mirman as closed_form
 from marketsai_lite.solutions import (
     egm,
@@ -17,6 +18,8 @@ from marketsai_lite.solutions import (
     multi_country,
     scores,
 )
+from marketsai_lite.tabular.solve import policy_iteration
+from marketsai_lite.views.table import tabulate
 
 
 def constant(s, d=1):
@@ -173,6 +176,76 @@ def test_euler_errors_vanish_at_the_optimum_and_are_exact_off_it():
     np.testing.assert_allclose(errors, abs(0.3 / 0.3456 - 1), rtol=1e-12)
     mean, largest = scores.euler_score(economy, constant(0.3), x, i)
     assert mean == pytest.approx(largest) == pytest.approx(np.log10(1 - 0.3 / 0.3456))
+
+
+def test_an_economy_without_margins_has_no_euler_errors():
+    words = (
+        r"^economy='LQMonopolist': must be an economy with margins\(x, z, a\): the cost and the g"
+    )
+    with pytest.raises(ValueError, match=words):
+        scores.euler_errors(LQMonopolist(), constant(3.0), np.full((1, 1), 3.0), np.zeros((1, 1)))
+
+
+def tabulated(economy, ends, nodes, shares):
+    x = np.log(economy.k_ss) + np.linspace(*ends, nodes)
+    table = tabulate(economy, x, actions=shares)
+    return table, policy_iteration(table.mdp).σ
+
+
+def test_a_tabulated_growth_model_is_scored():
+    """Its value is linear in log capital: a grid that has the best share has the exact policy."""
+    economy = brock_mirman()
+    solution = closed_form.solve(economy)
+    table, σ = tabulated(economy, (-1.5, 1.05), 12, [0.16, 0.3456, 0.6])
+    exact = scores.score(economy, solution, scores.interpolated(table, σ))
+    np.testing.assert_allclose(exact, 0.0, atol=1e-12)
+    one = scores.score(economy, solution, scores.interpolated(table, np.zeros_like(σ)))
+    assert one == pytest.approx(scores.score(economy, solution, constant(0.16)), rel=1e-9)
+    assert one.mae == pytest.approx(0.1856) and one.bias == pytest.approx(-0.1856)
+
+
+def test_a_finer_table_loses_less():
+    economy = Growth(γ=2.0)
+    solution, losses = egm.solve(economy), []
+    for nodes, m in ((24, 20), (96, 80)):
+        table, σ = tabulated(economy, (-2.5, 1.05), nodes, np.linspace(0.06, 0.44, m))
+        score = scores.score(economy, solution, scores.interpolated(table, σ))
+        assert score.mae < 0.38 / (m - 1)  # the distance between two actions
+        losses.append(score.loss)
+    assert 0 < losses[1] < losses[0] / 3 and losses[0] < 2e-4
+
+
+def test_actions_between_nodes_are_interpolated_in_each_state_of_the_shocks():
+    """Two stocks and their own shocks: a function that is linear in each stock is reproduced."""
+    economy = Islands(2)
+    k = np.log(economy.island.k_ss) + np.linspace(-2.75, 1.05, 4)
+    table = tabulate(economy, k, k, actions=np.full((4**2 * 4, 2), 0.2))
+
+    def f(x, z):
+        e = z.own[..., 0]
+        first = x[..., :1] * x[..., 1:] * e[..., :1] - x[..., 1:]
+        return np.concatenate([first, e[..., 1:] + x[..., :1]], -1)[..., None, :]
+
+    z = Shocks(table.z[:, :1], table.z[:, 1:, None])
+    policy = scores.interpolated(table._replace(a=f(table.x, z)[:, 0]), np.arange(len(table.x)))
+    rng = np.random.default_rng(0)
+    i = economy.exo.initial(rng.random((5, 40, 3)))
+    x = rng.uniform(k[0], k[-1], (5, 40, 2))
+    np.testing.assert_allclose(policy(x, economy.exo.shocks(i)), f(x, economy.exo.shocks(i)))
+    z = economy.exo.shocks(i[0, 0])
+    np.testing.assert_allclose(policy(x[0, 0], z), f(x[0, 0], z))  # one state alone
+    np.testing.assert_allclose(policy(k[[-1, 0]] + [9.0, -9.0], z), f(k[[-1, 0]], z))  # the ends
+
+
+@pytest.mark.parametrize("σ", [np.zeros(3, int), np.zeros(24), np.full(24, 2), np.full(24, -1)])
+def test_what_is_no_policy_of_a_table_is_refused(σ):
+    table, best = tabulated(brock_mirman(), (-1.5, 1.05), 12, [0.16, 0.6])
+    with pytest.raises(
+        ValueError, match=r"(?s)^σ=.*must be integers in 0, ..., 1 of shape \(24,\)"
+    ):
+        scores.interpolated(table, σ)
+    with pytest.raises(ValueError, match=r"^table='its shocks z': must be different in each"):
+        scores.interpolated(table._replace(z=0 * table.z), best)
 
 
 def test_a_simulation_is_reproducible_and_starts_after_the_drop():

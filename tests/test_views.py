@@ -88,6 +88,13 @@ class Eater(LQMonopolist):
         return a[..., 0, :], np.log(np.maximum(x + 1 - a[..., 0, :], 0.0))
 
 
+class Lost(LQMonopolist):
+    """Does not know where it goes."""
+
+    def step(self, x, z, a):
+        return np.nan * x, x
+
+
 def test_infeasible_choices_are_marked():
     grid = np.array([2.0, 3.0, 4.0])
     mdp = tabulate(Eater(nd=2, σ=0.0), grid, actions=grid).mdp
@@ -111,10 +118,17 @@ def test_a_state_without_a_feasible_choice_is_refused():
         (lambda: tabulate(LQMonopolist(), [2.0, 4.0]), "actions=None"),
         (lambda: tabulate(LQMonopolist(), [2.0, 4.0], actions=[]), "actions"),
         (lambda: tabulate(LQMonopolist(), [2.0, 4.0], actions=[5.0]), "actions"),
-        (lambda: tabulate(LQMonopolist(), [2.0, 3.0], actions=[4.0]), r"leads to 4.0: must stay"),
+        (
+            lambda: tabulate(LQMonopolist(nd=2, σ=0.0), [2.0, 3.0], actions=[2.0, 4.0]),
+            r"^grid of 'output': at state \[2.0\], shocks \[0.0\] the action \[\[4.0\]\] leads to "
+            r"4.0: must stay in \[2.0, 3.0\]; take a wider grid, or leave such actions out$",
+        ),
+        (lambda: tabulate(TwoStocks(), [2.0, 4.0], [2.0, 3.9], actions=[3.0]),
+         r"^grid of 'two': at state \[4.0, 3.9\], .* leads to 3.969+8: must stay in \[2.0, 3.9\]"),
+        (lambda: tabulate(Lost(), [2.0, 4.0], actions=[3.0]), "'output'.* leads to nan: must stay"),
         (lambda: tabulate(LogitMonopolist(), [1.0, 2.5], actions=[1.05]), "rows of the economy"),
     ],
-)
+)  # fmt: skip
 def test_a_bad_table_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -12,10 +12,18 @@ JOINT = 2**14  # joint states that may be listed: their transition matrix fills 
 
 
 class Shocks(NamedTuple):
-    """Values of the shocks of a period."""
+    """Values of the shocks of a period.
 
-    aggregate: Any  # (..., dz), which everybody feels
-    own: Any  # (..., units, de), one row of each agent or unit; no rows without own shocks
+    Attributes
+    ----------
+    aggregate : array (..., dz)
+        What everybody feels.
+    own : array (..., units, de)
+        One row of each agent or unit; no rows without own shocks.
+    """
+
+    aggregate: Any
+    own: Any
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,12 +17,24 @@ TORCH = "the functions of `namespace(x)` and constants by `like`, without lookin
 
 
 class Period(NamedTuple):
-    """What a period of the path begins with."""
+    """What a period of the path begins with.
+
+    Attributes
+    ----------
+    t : int
+        Its number.
+    x : array (B, dx)
+        States.
+    z : Shocks
+        Shocks.
+    a : array (B, n, da)
+        Actions.
+    """
 
     t: int
-    x: Any  # (B, dx)
+    x: Any
     z: Shocks
-    a: Any  # (B, n, da)
+    a: Any
 
 
 def check_economy(economy, rng, periods=50):

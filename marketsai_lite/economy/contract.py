@@ -28,7 +28,13 @@ SLACK = 1e-6  # of a box's width: an action this far outside is at the bound but
 
 
 class Box(NamedTuple):
-    """A continuous action: every vector between `low` and `high`, both of shape (da,)."""
+    """A continuous action: every vector between two bounds.
+
+    Attributes
+    ----------
+    low, high : array (da,)
+        The bounds, low < high.
+    """
 
     low: np.ndarray
     high: np.ndarray
@@ -40,7 +46,13 @@ class Box(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """A finite action set: the rows of `values`, of shape (m, da)."""
+    """A finite action set.
+
+    Attributes
+    ----------
+    values : array (m, da)
+        Each row is an action.
+    """
 
     values: np.ndarray
 
@@ -51,12 +63,24 @@ class Grid(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Agents of one type: what they may do and how much they see."""
+    """Agents of one type: what they may do and how much they see.
+
+    Attributes
+    ----------
+    name : str
+        Of the type.
+    members : slice
+        Of the agents, who stand side by side.
+    actions : Box | Grid
+        The action set of each member.
+    width : int
+        Numbers that a member observes; the rest of its row is zero.
+    """
 
     name: str
-    members: slice  # of the agents, who stand side by side
-    actions: Box | Grid  # the action set of each member
-    width: int  # numbers that a member observes; the rest of its row is zero
+    members: slice
+    actions: Box | Grid
+    width: int
 
     @property
     def size(self) -> int:

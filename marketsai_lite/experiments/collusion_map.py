@@ -7,7 +7,7 @@ The duopoly of Calvano et al. (2020, figures 1, 2, A1), memory 1, β = 0.95, on 
 import numpy as np
 
 from marketsai_lite.experiments._collusion import equilibrium_share, gains, market
-from marketsai_lite.tabular.limit_strategies import equilibrium_gap, limit_cycle
+from marketsai_lite.tabular.limit_strategies import exploitability, limit_cycle
 from marketsai_lite.tabular.repeated_games import learn
 
 COST = 570
@@ -29,7 +29,7 @@ def run(α, decay):
     )
     gain = gains(sessions, game)
     gap = [
-        equilibrium_gap(policy, game.payoffs, β)[:, limit_cycle(policy, state, 15)].mean()
+        exploitability(policy, game.payoffs, β)[:, limit_cycle(policy, state, 15)].mean()
         for policy, state in zip(sessions.policy, sessions.state, strict=True)
     ]
     return {

@@ -18,12 +18,24 @@ from marketsai_lite.tabular.mdp import MDP
 
 
 class BrockMirman(NamedTuple):
-    """The share `s` of output saved, and the coefficients of the value b log k + a(z)."""
+    """The share `s` of output saved, and the coefficients of the value b log k + a(z).
+
+    Attributes
+    ----------
+    economy : Growth
+        The economy that is solved.
+    s : float
+        Share of output saved.
+    b : float
+        Coefficient of log capital in the value.
+    a : array (nz,)
+        The value's constant in each state of the shock.
+    """
 
     economy: Growth
     s: float
     b: float
-    a: np.ndarray  # (nz,)
+    a: np.ndarray
 
     def policy(self, x, z):
         """Optimal action, (..., 1, 1)."""

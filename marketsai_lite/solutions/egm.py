@@ -27,16 +27,38 @@ ORDINARY = "one whose consumption, to the power -γ, floating-point numbers can 
 
 
 class EGM(NamedTuple):
-    """Consumption at points of cash on hand, and the value at points of log capital."""
+    """Consumption at points of cash on hand, and the value at points of log capital.
+
+    Attributes
+    ----------
+    economy : Growth
+        The economy that is solved.
+    m : array (nz, n + 1)
+        Cash on hand, from 0.
+    c : array (nz, n + 1)
+        Consumption.
+    x : array (n,)
+        Log capital, equally spaced.
+    v : array (n, nz)
+        Value.
+    dv : array (n, nz)
+        Its derivative in log capital.
+    iterations : int
+        Number of iterations.
+    residual : float
+        Largest relative change of consumption in the last iteration.
+    converged : bool
+        Whether the residual came below the tolerance.
+    """
 
     economy: Growth
-    m: np.ndarray  # (nz, n + 1) cash on hand, from 0
-    c: np.ndarray  # (nz, n + 1) consumption
-    x: np.ndarray  # (n,) log capital, equally spaced
-    v: np.ndarray  # (n, nz) value
-    dv: np.ndarray  # (n, nz) its derivative in log capital
+    m: np.ndarray
+    c: np.ndarray
+    x: np.ndarray
+    v: np.ndarray
+    dv: np.ndarray
     iterations: int
-    residual: float  # largest relative change of consumption in the last iteration
+    residual: float
     converged: bool
 
     def consumption(self, x, z):

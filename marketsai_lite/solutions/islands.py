@@ -12,7 +12,13 @@ from marketsai_lite.solutions import brock_mirman, egm
 
 
 class IslandsSolution(NamedTuple):
-    """The solution of one island, applied to each."""
+    """The solution of one island, applied to each.
+
+    Attributes
+    ----------
+    one : brock_mirman.BrockMirman | egm.EGM
+        The solution of one island.
+    """
 
     one: brock_mirman.BrockMirman | egm.EGM
 

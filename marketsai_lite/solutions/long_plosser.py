@@ -13,11 +13,23 @@ from marketsai_lite.economies.long_plosser import LongPlosser
 
 
 class LongPlosserSolution(NamedTuple):
-    """Optimal shares, and the constant of the value."""
+    """Optimal shares, and the constant of the value.
+
+    Attributes
+    ----------
+    economy : LongPlosser
+        The economy that is solved.
+    consumed : array (d,)
+        Share of each good.
+    used : array (d, d)
+        Share of good j that sector i uses.
+    constant : float
+        Of the value.
+    """
 
     economy: LongPlosser
-    consumed: np.ndarray  # (d,) share of each good
-    used: np.ndarray  # (d, d) share of good j that sector i uses
+    consumed: np.ndarray
+    used: np.ndarray
     constant: float
 
     def policy(self, x, z):

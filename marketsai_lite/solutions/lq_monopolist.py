@@ -15,7 +15,15 @@ import numpy as np
 
 
 class LQSolution(NamedTuple):
-    """Coefficients of value and policy, q' = f0 + fq q + fd d."""
+    """Coefficients of value and policy.
+
+    Attributes
+    ----------
+    p, v1, v2, w0, w1, w2 : float
+        Of the value, -p q² + (v1 + v2 d) q + w0 + w1 d + w2 d².
+    f0, fq, fd : float
+        Of the policy, q' = f0 + fq q + fd d.
+    """
 
     p: float
     v1: float

@@ -23,15 +23,35 @@ from marketsai_lite.tabular.arguments import number, whole
 
 
 class MultiCountrySolution(NamedTuple):
-    """The weights of the countries and the value log Y / (1 - α β) + a(z), in each joint state."""
+    """The weights of the countries and the value log Y / (1 - α β) + a(z), in each joint state.
+
+    Attributes
+    ----------
+    economy : MultiCountry
+        The economy that is solved.
+    shocks : array (m, d)
+        Productivities in each joint state.
+    P : array (m, m)
+        Transition between joint states.
+    w : array (m, d)
+        Share of each country in all new capital.
+    a : array (m,)
+        The value's constant a(z).
+    iterations : int
+        Number of iterations.
+    residual : float
+        Largest change of a weight in the last iteration.
+    converged : bool
+        Whether the residual came below the tolerance.
+    """
 
     economy: MultiCountry
-    shocks: np.ndarray  # (m, d) productivities in each joint state
-    P: np.ndarray  # (m, m) transition between joint states
-    w: np.ndarray  # (m, d)
-    a: np.ndarray  # (m,)
+    shocks: np.ndarray
+    P: np.ndarray
+    w: np.ndarray
+    a: np.ndarray
     iterations: int
-    residual: float  # largest change of a weight in the last iteration
+    residual: float
     converged: bool
 
     def policy(self, x, z):

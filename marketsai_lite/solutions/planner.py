@@ -31,16 +31,38 @@ from marketsai_lite.tabular.arguments import number, whole
 
 
 class PlannerSolution(NamedTuple):
-    """Polynomials of the value and of new capital, in each joint state of the shocks."""
+    """Polynomials of the value and of new capital, in each joint state of the shocks.
+
+    Attributes
+    ----------
+    economy : Planner
+        The economy that is solved.
+    powers : array (C, D)
+        Degree of each basis function in each of the D stocks.
+    box : tuple[float, float]
+        Where log(K / K_ss) is approximated; linear beyond.
+    θ : array (m, C)
+        Value.
+    ψ : array (m, C, D)
+        New capital, where `policy` begins its search.
+    P : array (m, m)
+        Transition between joint states.
+    iterations : int
+        Number of iterations.
+    residual : float
+        Largest change of new capital in the last iteration, relative to its mean.
+    converged : bool
+        Whether the residual came below the tolerance.
+    """
 
     economy: Planner
-    powers: np.ndarray  # (C, D) degree of each basis function in each of the D stocks
-    box: tuple[float, float]  # where log(K / K_ss) is approximated; linear beyond
-    θ: np.ndarray  # (m, C) value
-    ψ: np.ndarray  # (m, C, D) new capital, where `policy` begins its search
-    P: np.ndarray  # (m, m) transition between joint states
+    powers: np.ndarray
+    box: tuple[float, float]
+    θ: np.ndarray
+    ψ: np.ndarray
+    P: np.ndarray
     iterations: int
-    residual: float  # largest change of new capital in the last iteration, relative to its mean
+    residual: float
     converged: bool
 
     def policy(self, x, z):

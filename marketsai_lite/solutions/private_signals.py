@@ -14,7 +14,15 @@ from typing import NamedTuple
 
 
 class LinearPricing(NamedTuple):
-    """Prices p(s) = mean + slope s."""
+    """Prices p(s) = mean + slope s.
+
+    Attributes
+    ----------
+    mean : float
+        Price without news.
+    slope : float
+        Change of the price for a unit of the signal.
+    """
 
     mean: float
     slope: float

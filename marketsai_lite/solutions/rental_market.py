@@ -24,10 +24,18 @@ from marketsai_lite.solutions.brock_mirman import BrockMirman
 
 
 class Competitive(NamedTuple):
-    """The competitive equilibrium, and the plan that it repeats."""
+    """The competitive equilibrium, and the plan that it repeats.
+
+    Attributes
+    ----------
+    economy : RentalMarket
+        The economy that is solved.
+    plan : BrockMirman
+        Of an economy with the mean capital.
+    """
 
     economy: RentalMarket
-    plan: BrockMirman  # of an economy with the mean capital
+    plan: BrockMirman
 
     def policy(self, x, z):
         """Shares saved (..., n, 1), at log capital `x` (..., n)."""

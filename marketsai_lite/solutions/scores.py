@@ -1,8 +1,9 @@
 r"""How far a policy is from the optimal one.
 
 A policy is a function of the state and the shocks, `policy(x, z)`, that returns actions (..., 1,
-da); `acting` makes one of an agent that knows only its observations.  A solution has `policy(x, z)`
-and `expected(x1, z)`, the optimal value of starting next period at `x1` after shocks `z`.
+da); `acting` makes one of an agent that knows only its observations, and `interpolated` one of the
+actions in the states of a table.  A solution has `policy(x, z)` and `expected(x1, z)`, the optimal
+value of starting next period at `x1` after shocks `z`.
 
 The regret of action a is :math:`Q^*(x, z, a^*) - Q^*(x, z, a)`, and the value that a policy loses
 is the discounted sum of its regrets along its own path; so in a stationary state with mean regret
@@ -15,22 +16,45 @@ from typing import NamedTuple
 import numpy as np
 
 from marketsai_lite.require import require
-from marketsai_lite.solutions.chains import successors
+from marketsai_lite.solutions.chains import locate, successors
 from marketsai_lite.tabular.arguments import array, number, whole
+from marketsai_lite.views.table import lottery
 
 
 class Score(NamedTuple):
-    """A policy held against the exact solution, where the policy itself leads."""
+    """A policy held against the exact solution, where the policy itself leads.
 
-    mae: float  # mean absolute error of the actions
-    worst: float  # largest absolute error
-    bias: float  # mean error
-    regret: float  # mean regret per period
-    loss: float  # consumption-equivalent loss, a share
+    Attributes
+    ----------
+    mae : float
+        Mean absolute error of the actions.
+    worst : float
+        Largest absolute error.
+    bias : float
+        Mean error.
+    regret : float
+        Mean regret per period.
+    loss : float
+        Consumption-equivalent loss, a share.
+    """
+
+    mae: float
+    worst: float
+    bias: float
+    regret: float
+    loss: float
 
 
 class EulerErrors(NamedTuple):
-    """Base 10 logarithms of the mean and the largest Euler error."""
+    """Base 10 logarithms of the mean and the largest Euler error.
+
+    Attributes
+    ----------
+    mean : float
+        Logarithm of the mean error.
+    max : float
+        Logarithm of the largest error.
+    """
 
     mean: float
     max: float
@@ -39,6 +63,52 @@ class EulerErrors(NamedTuple):
 def acting(economy, act):
     """Policy of an agent whose `act` takes observations (..., n, do) to actions (..., n, da)."""
     return lambda x, z: act(economy.observe(x, z))
+
+
+def interpolated(table, σ):
+    """Turn a policy of a table into a policy between its nodes.
+
+    Actions between the nodes are interpolated linearly, in each state of the shocks by itself;
+    beyond the grid they are those at its end.  They may lie between the actions of the table.
+
+    Parameters
+    ----------
+    table : Table
+        From `tabulate`.
+    σ : int array (S,)
+        Row of `table.a` in each state, as in the `σ` of a solver or in `greedy(Q, table.mdp)`.
+
+    Returns
+    -------
+    callable
+        States (..., dx) and `Shocks` to actions (..., 1, da).
+
+    Raises
+    ------
+    ValueError
+        If `σ` has the wrong shape, an entry is not the number of an action, or `table.z` does not
+        tell the states of the shocks apart.
+    """
+    S, A, nz = len(table.x), len(table.a), table.mdp.nz
+    found = np.asarray(σ)
+    right = found.shape == (S,) and found.dtype.kind in "iu" and 0 <= found.min() <= found.max() < A
+    require(σ=(σ, right, f"integers in 0, ..., {A - 1} of shape ({S},)"))
+    shocks = table.z[:nz]
+    apart = len(np.unique(shocks, axis=0)) == nz
+    require(table=("its shocks z", apart, "different in each of their states"))
+    grids = tuple(np.unique(column) for column in table.x.T)
+    actions = table.a[found].reshape(S // nz, nz, -1)
+
+    def policy(x, z):
+        iz = locate(shocks, np.concatenate([z.aggregate, z.own.reshape(*z.own.shape[:-2], -1)], -1))
+        x = np.asarray(x, dtype=float)
+        at = x.reshape(-1, 1, x.shape[-1])
+        index, weight = lottery(at, grids, np.ones(at.shape[:2], dtype=bool))
+        index = index.reshape(*x.shape[:-1], -1)
+        weight = np.ones(index.shape) if weight is None else weight.reshape(index.shape)
+        return (weight[..., None] * actions[index, iz[..., None]]).sum(-2)[..., None, :]
+
+    return policy
 
 
 def simulate(economy, policy, *, seed=0, size=256, periods=300, drop=100):
@@ -180,8 +250,11 @@ def euler_errors(economy, policy, x, i):
     Parameters
     ----------
     economy : Economy
-        With `margins`: `Growth`, `Islands`, `MultiCountry` or `Planner`.  Where a bound of the
-        actions binds, the Euler equation holds as an inequality and its error is not one.
+        With a function ``margins(x, z, a)`` that returns both sides of the Euler equation of each
+        stock, cost = β E[gain'], each (..., number of stocks): the marginal utility that a unit of
+        tomorrow's stock takes today, and what a unit of today's stock gives today.  `Growth`,
+        `Islands`, `MultiCountry` and `Planner` have it.  Where a bound of the actions binds, the
+        Euler equation holds as an inequality and its error is not one.
     policy : callable
         State and shocks to actions.
     x : (B, dx)
@@ -197,12 +270,18 @@ def euler_errors(economy, policy, x, i):
     Raises
     ------
     ValueError
-        If more than 4,096 states of the shocks may follow: score the regret instead.
+        If the economy has no `margins`, or more than 4,096 states of the shocks may follow: score
+        the regret instead.
 
     References
     ----------
     Judd (1992), "Projection methods for solving aggregate growth models".
     """
+    has = callable(getattr(economy, "margins", None))
+    right = (
+        "an economy with margins(x, z, a): the cost and the gain of each stock, cost = β E[gain']"
+    )
+    require(economy=(type(economy).__name__, has, right))
     exo = economy.exo
     z = exo.shocks(i)
     a = np.asarray(policy(x, z), dtype=float)

@@ -41,14 +41,30 @@ Index = np.uint64  # unsigned, since Numba tests signed indices for being negati
 
 
 class Enhanced(NamedTuple):
-    """A decision problem solved by enhanced policy iteration."""
+    """A decision problem solved by enhanced policy iteration.
 
-    q: np.ndarray  # Q-factors (S, A)
-    σ: np.ndarray  # maximizing actions (S,)
-    iterations: int  # number of improvements
-    sweeps: int  # number of applications of F
-    residual: float  # bound on the Bellman residual of q; max |q - q*| <= residual / (1 - β)
-    converged: bool  # whether the stopping rule was met
+    Attributes
+    ----------
+    q : array (S, A)
+        Q-factors.
+    σ : array (S,)
+        Maximizing actions.
+    iterations : int
+        Number of improvements.
+    sweeps : int
+        Number of applications of F.
+    residual : float
+        Bound on the Bellman residual of q; max |q - q*| <= residual / (1 - β).
+    converged : bool
+        Whether the stopping rule was met.
+    """
+
+    q: np.ndarray
+    σ: np.ndarray
+    iterations: int
+    sweeps: int
+    residual: float
+    converged: bool
 
 
 def stop_or_follow(q: ArrayLike, J: ArrayLike, ν: ArrayLike, mdp: MDP) -> np.ndarray:

@@ -82,11 +82,21 @@ class MarkovGame:
 
 
 class BestResponse(NamedTuple):
-    """An agent's exact best response to the others' policies."""
+    """An agent's exact best response to the others' policies.
 
-    σ: np.ndarray  # (S,) action in each state
-    v: np.ndarray  # (S,) its value
-    gap: np.ndarray  # (S,) what it adds to the value of the agent's own policy, >= 0
+    Attributes
+    ----------
+    σ : array (S,)
+        Action in each state.
+    v : array (S,)
+        Its value.
+    gap : array (S,)
+        What it adds to the value of the agent's own policy, >= 0.
+    """
+
+    σ: np.ndarray
+    v: np.ndarray
+    gap: np.ndarray
 
 
 def induced(game, policies, agent):
@@ -153,9 +163,10 @@ def best_response(game, policies, agent):
 
 
 def exploitability(game, policies):
-    """Return the largest gain from a best response over states, for each agent (n,).
+    """Return the largest gain from a best response over states, in units of value, (n,).
 
-    It is zero exactly at a Markov-perfect equilibrium.
+    It is zero exactly at a Markov-perfect equilibrium.  `limit_strategies.exploitability` gives the
+    gain in each state of a repeated game, as a share of the best response's value.
     """
     return np.array([best_response(game, policies, i).gap.max() for i in range(game.n)])
 

@@ -9,7 +9,7 @@ differ:
 
 * *one deviation*: it deviates once and then returns to its own strategy (`action_values`,
   `deviation_gap`; the test of Calvano et al. 2020);
-* *best response*: it may play anything for ever after (`best_response`, `equilibrium_gap`).
+* *best response*: it may play anything for ever after (`best_response`, `exploitability`).
 
 A strategy is a best response in every state if and only if no single deviation pays in any state;
 on the path alone the second test is stricter.
@@ -30,10 +30,16 @@ from marketsai_lite.tabular.repeated_games import stage_games
 
 
 class Response(NamedTuple):
-    """Paths after a deviation from each of the L states of a cycle."""
+    """Paths after a deviation from each of the L states of a cycle.
 
-    actions: np.ndarray  # (L, periods, n) int
-    payoffs: np.ndarray  # (L, periods, n)
+    Attributes
+    ----------
+    actions, payoffs : array (L, periods, n)
+        What each agent does, an int, and what it earns.
+    """
+
+    actions: np.ndarray
+    payoffs: np.ndarray
 
 
 def joint_actions(policy: np.ndarray, m: int) -> np.ndarray:
@@ -248,11 +254,13 @@ def deviation_gap(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndar
     return _share(_action_values(policy, payoffs, float(β), V).max(axis=2), V)
 
 
-def equilibrium_gap(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndarray:
-    """Share of the best response's value that each agent loses by its strategy, shape (n, S).
+def exploitability(policy: np.ndarray, payoffs: np.ndarray, β: float) -> np.ndarray:
+    """Exploitability of each agent in each state as a share, shape (n, S).
 
-    The profile is a subgame-perfect equilibrium if and only if the gap is 0 in every state; it is a
-    Nash equilibrium from a state if the gap is 0 there.
+    It is what a best response adds to the value of the agent's own strategy, divided by the
+    absolute value of the best response; `games.exploitability` gives the largest over states of the
+    same gain in units of value.  The profile is a subgame-perfect equilibrium if and only if it is
+    0 in every state, and a Nash equilibrium from a state if it is 0 there.
     """
     policy, payoffs = _checked(policy, payoffs, β)
     best = [_best_response(policy, payoffs, float(β), i)[0] for i in range(len(policy))]
@@ -287,17 +295,9 @@ def _actions(policy: np.ndarray, m: int) -> np.ndarray:
     """Check that a profile is (n, states) of actions 0..m-1; return it as int64."""
     found = np.asarray(policy)
     require(m=(m, whole(m, 1), "an integer >= 1, the number of actions"))
-    require(
-        policy=(
-            policy,
-            found.ndim == 2
-            and found.size > 0
-            and np.issubdtype(found.dtype, np.integer)
-            and found.min() >= 0
-            and found.max() < m,
-            f"integers 0 to {m - 1} of shape (n, S)",
-        )
-    )
+    right = found.ndim == 2 and found.size > 0 and np.issubdtype(found.dtype, np.integer)
+    right = right and found.min() >= 0 and found.max() < m
+    require(policy=(policy, right, f"integers 0 to {m - 1} of shape (n, S)"))
     return np.asarray(found, dtype=np.int64)
 
 

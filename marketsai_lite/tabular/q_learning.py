@@ -38,11 +38,21 @@ NO_EXPLORATION = Schedule(-1, 0.0)  # stands for independent draws of pairs
 
 
 class Learned(NamedTuple):
-    """What n sessions of Q-learning have learned."""
+    """What n sessions of Q-learning have learned.
 
-    Q: np.ndarray  # Q-factors at the end (n, S, A); -inf where infeasible
-    visits: np.ndarray  # number of updates of each pair (n, S, A)
-    snapshots: np.ndarray  # Q-factors at the recorded numbers of updates (n, len(record), S, A)
+    Attributes
+    ----------
+    Q : array (n, S, A)
+        Q-factors at the end; -inf where infeasible.
+    visits : array (n, S, A)
+        Number of updates of each pair.
+    snapshots : array (n, len(record), S, A)
+        Q-factors at the recorded numbers of updates.
+    """
+
+    Q: np.ndarray
+    visits: np.ndarray
+    snapshots: np.ndarray
 
 
 def q_learning(

@@ -47,13 +47,27 @@ MAX_CELLS = 2**28  # entries of the tables of one session (2 GiB)
 
 
 class Sessions(NamedTuple):
-    """Where N sessions ended."""
+    """Where N sessions ended.
 
-    policy: np.ndarray  # (N, n, S) int32, greedy action of each agent in each state
-    state: np.ndarray  # (N,) int64, the last state
-    periods: np.ndarray  # (N,) int64, periods played; converged `window` periods earlier
-    converged: np.ndarray  # (N,) bool
-    q: np.ndarray | None  # (N, n, S, m) float64, the tables where they were asked for
+    Attributes
+    ----------
+    policy : array (N, n, S) of int32
+        Greedy action of each agent in each state.
+    state : array (N,) of int64
+        The last state.
+    periods : array (N,) of int64
+        Periods played; converged `window` periods earlier.
+    converged : array (N,) of bool
+        Whether the greedy policy stood still for `window` periods.
+    q : array | None (N, n, S, m) of float64
+        The tables where they were asked for.
+    """
+
+    policy: np.ndarray
+    state: np.ndarray
+    periods: np.ndarray
+    converged: np.ndarray
+    q: np.ndarray | None
 
 
 def learn(

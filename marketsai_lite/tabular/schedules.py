@@ -16,7 +16,15 @@ CONSTANT, HARMONIC, POWER, EXPONENTIAL = range(4)
 
 
 class Schedule(NamedTuple):
-    """A function of the count n that does not rise, called as ``schedule(n)``."""
+    """A function of the count n that does not rise, called as ``schedule(n)``.
+
+    Attributes
+    ----------
+    kind : int
+        Which of the functions of this module made it.
+    parameter : float
+        Its argument.
+    """
 
     kind: int
     parameter: float

@@ -34,13 +34,27 @@ _32 = np.uint64(32)
 
 
 class SequentialSessions(NamedTuple):
-    """Where N sessions ended."""
+    """Where N sessions ended.
 
-    policy: np.ndarray  # (N, 2, m) int64, greedy action of each agent against the other's
-    actions: np.ndarray  # (N, 2) int64, the standing actions
-    mover: np.ndarray  # (N,) int64, whose turn is next
-    periods: np.ndarray  # (N,) int64
-    converged: np.ndarray  # (N,) bool
+    Attributes
+    ----------
+    policy : array (N, 2, m) of int64
+        Greedy action of each agent against the other's.
+    actions : array (N, 2) of int64
+        The standing actions.
+    mover : array (N,) of int64
+        Whose turn is next.
+    periods : array (N,) of int64
+        Periods played.
+    converged : array (N,) of bool
+        Whether the greedy policy stood still for `window` periods.
+    """
+
+    policy: np.ndarray
+    actions: np.ndarray
+    mover: np.ndarray
+    periods: np.ndarray
+    converged: np.ndarray
 
 
 def learn_sequential(

@@ -30,13 +30,27 @@ TOLERANCE = 1e-8  # relative to the largest reward that is best in a state
 
 
 class Solution(NamedTuple):
-    """A solved Markov decision problem."""
+    """A solved Markov decision problem.
 
-    v: np.ndarray  # values of the states (S,)
-    σ: np.ndarray  # maximizing actions (S,)
-    iterations: int  # number of maximizations
-    residual: float  # bound on max |T v - v|, so that max |v - v*| <= residual / (1 - β)
-    converged: bool  # whether the stopping rule was met
+    Attributes
+    ----------
+    v : array (S,)
+        Values of the states.
+    σ : array (S,)
+        Maximizing actions.
+    iterations : int
+        Number of maximizations.
+    residual : float
+        Bound on max |T v - v|, so that max |v - v*| <= residual / (1 - β).
+    converged : bool
+        Whether the stopping rule was met.
+    """
+
+    v: np.ndarray
+    σ: np.ndarray
+    iterations: int
+    residual: float
+    converged: bool
 
 
 def value_iteration(

@@ -17,11 +17,21 @@ FEW = 64  # uniforms of a fresh start, which are drawn whether or not a copy nee
 
 
 class BatchState(NamedTuple):
-    """Where B copies of the economy stand."""
+    """Where B copies of the economy stand.
 
-    x: torch.Tensor  # (B, dx) endogenous state
-    i: torch.Tensor  # (B, width) where the exogenous chains stand
-    t: torch.Tensor  # (B,) periods since the copy was last started
+    Attributes
+    ----------
+    x : tensor (B, dx)
+        Endogenous state.
+    i : tensor (B, width)
+        Where the exogenous chains stand.
+    t : tensor (B,)
+        Periods since the copy was last started.
+    """
+
+    x: torch.Tensor
+    i: torch.Tensor
+    t: torch.Tensor
 
 
 class Transition(NamedTuple):
@@ -30,22 +40,47 @@ class Transition(NamedTuple):
     A copy that was truncated, or whose game has ended, has been started afresh in `state`;
     `reached` is where it stood before that.  The value of a choice is its reward plus `discount`
     times the value of `reached`, whether or not the copy was truncated.
+
+    Attributes
+    ----------
+    state : BatchState
+        Where the copies stand next.
+    reward : tensor (B, n)
+        What each agent earned.
+    discount : tensor (B, n)
+        Zero where the game has ended for an agent.
+    reached : BatchState
+        Where they stood before fresh starts.
+    truncated : tensor (B,) of bool
+        Stopped at the horizon, though the game goes on.
+    restarted : tensor (B,) of bool
+        Truncated, or ended for everybody.
     """
 
     state: BatchState
-    reward: torch.Tensor  # (B, n)
-    discount: torch.Tensor  # (B, n), zero where the game has ended for an agent
+    reward: torch.Tensor
+    discount: torch.Tensor
     reached: BatchState
-    truncated: torch.Tensor  # (B,) bool: stopped at the horizon, though the game goes on
-    restarted: torch.Tensor  # (B,) bool: truncated, or ended for everybody
+    truncated: torch.Tensor
+    restarted: torch.Tensor
 
 
 class Uniforms(NamedTuple):
-    """What a period of B copies draws: for the chains, and for a fresh start where one may come."""
+    """What a period of B copies draws: for the chains, and for a fresh start where one may come.
 
-    chains: torch.Tensor  # (B, width)
-    fresh_x: Any = None  # (B, dx)
-    fresh_chains: Any = None  # (B, width)
+    Attributes
+    ----------
+    chains : tensor (B, width)
+        For the chains.
+    fresh_x : array (B, dx)
+        For the state of a fresh start.
+    fresh_chains : array (B, width)
+        For its chains.
+    """
+
+    chains: torch.Tensor
+    fresh_x: Any = None
+    fresh_chains: Any = None
 
 
 class Batch:

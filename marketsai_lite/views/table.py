@@ -13,12 +13,24 @@ from marketsai_lite.tabular.mdp import MDP
 
 
 class Table(NamedTuple):
-    """A tabulated economy: state s = ix nz + iz is row s of `x` and `z`."""
+    """A tabulated economy: state s = ix nz + iz is row s of `x` and `z`.
+
+    Attributes
+    ----------
+    mdp : MDP
+        Rewards and transitions.
+    x : array (S, dx)
+        Endogenous states.
+    z : array (S, dz)
+        Shocks.
+    a : array (A, da)
+        Actions.
+    """
 
     mdp: MDP
-    x: np.ndarray  # (S, dx) endogenous states
-    z: np.ndarray  # (S, dz) shocks
-    a: np.ndarray  # (A, da) actions
+    x: np.ndarray
+    z: np.ndarray
+    a: np.ndarray
 
 
 def tabulate(economy, *grids, actions=None):
@@ -68,12 +80,24 @@ def tabulate(economy, *grids, actions=None):
 
 
 class GameTable(NamedTuple):
-    """A tabulated Markov game: state s = ix nz + iz is row s of `x` and `z`."""
+    """A tabulated Markov game: state s = ix nz + iz is row s of `x` and `z`.
+
+    Attributes
+    ----------
+    game : MarkovGame
+        Rewards and transitions.
+    x : array (S, dx)
+        Endogenous states.
+    z : array (S, dz)
+        Shocks.
+    a : tuple[array, ...] (m_i, da_i)
+        Actions of each agent.
+    """
 
     game: MarkovGame
-    x: np.ndarray  # (S, dx) endogenous states
-    z: np.ndarray  # (S, dz) shocks
-    a: tuple[np.ndarray, ...]  # (m_i, da_i) actions of each agent
+    x: np.ndarray
+    z: np.ndarray
+    a: tuple[np.ndarray, ...]
 
 
 def tabulate_game(economy, *grids, actions=None):
@@ -139,6 +163,7 @@ def _rows(economy, grids, actions):
     legal = _legal(terms, x, z, a)
     feasible = reduce(lambda u, v: (u[:, :, None] & v[:, None]).reshape(len(u), -1), legal)
     feasible = feasible & (r != -np.inf).all(-1)
+    _stays(economy.state, grids, x, z, joint, x1, feasible)
     index, weight = lottery(x1, grids, feasible)
     if terms.ends:
         _ends_last(economy, x, z, P, r, index, weight, feasible)
@@ -176,20 +201,31 @@ def _ends_last(economy, x, z, P, r, index, weight, feasible):
         require(**{f"discount of {economy.agents[k]} at x={x[s]}": (0.0, last, right)})
 
 
+def _stays(state, grids, x, z, joint, x1, feasible):
+    """Refuse a grid that a feasible choice leaves: from `x` (S, dx) it leads to `x1` (S, M, dx)."""
+    for k, (name, grid) in enumerate(zip(state, grids, strict=True)):
+        slack, to = 1e-9 * max(grid[-1] - grid[0], 1.0), np.where(feasible, x1[..., k], grid[0])
+        beyond = np.maximum(grid[0] - to, to - grid[-1])
+        beyond = np.where(np.isnan(beyond), np.inf, beyond)
+        s, a = np.unravel_index(beyond.argmax(), beyond.shape)
+        if beyond[s, a] > slack:
+            shocks = f", shocks {[*z.aggregate[s].tolist(), *z.own[s].ravel().tolist()]}"
+            raise ValueError(
+                f"grid of {name!r}: at state {x[s].tolist()}{shocks} the action "
+                f"{joint[a].tolist()} leads to {to[s, a]}: must stay in [{grid[0]}, {grid[-1]}]; "
+                "take a wider grid, or leave such actions out"
+            )
+
+
 def lottery(x, grids, feasible):
     """Points (S, A, dx) to corners of their grid cells, (S, A, K), and weights.
 
-    The weights are None when every feasible point is a grid point; then K = 1.
+    The weights are None when every feasible point is a grid point; then K = 1.  A point beyond a
+    grid is taken to be at its end.
     """
     cells, shares = [], []
     for k, grid in enumerate(grids):
         v = np.where(feasible, x[..., k], grid[0])
-        slack = 1e-9 * max(grid[-1] - grid[0], 1.0)
-        if not ((v >= grid[0] - slack) & (v <= grid[-1] + slack)).all():
-            worst = v.min() if v.min() < grid[0] - slack else v.max()
-            raise ValueError(
-                f"grids[{k}]: a choice leads to {worst}: must stay in [{grid[0]}, {grid[-1]}]"
-            )
         cell = np.clip(np.searchsorted(grid, v, side="right") - 1, 0, max(len(grid) - 2, 0))
         width = grid[cell + 1] - grid[cell] if len(grid) > 1 else 1.0
         share = np.clip((v - grid[cell]) / width, 0.0, 1.0)
