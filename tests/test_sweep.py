@@ -271,3 +271,32 @@ def test_a_cluster_without_ray_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"marketsai-lite\[ray\]"):
         sweep(noise, CELLS, tmp_path, cluster=True, progress=False)
+
+
+class Stopped(Exception):
+    """Stands for what ends a process."""
+
+
+def counting(n, checkpoint):
+    """Count to n, keeping how far it has come; stopped in the middle the first time."""
+    start = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    for k in range(start, n):
+        checkpoint.write_text(str(k + 1))
+        if start == 0 and k == n // 2:
+            raise Stopped
+    return {"began at": start, "count": n}
+
+
+def test_a_long_cell_goes_on_from_its_checkpoint(tmp_path):
+    with pytest.raises(Stopped):
+        sweep(counting, {"a": {"n": 10}}, tmp_path, checkpoints=True, progress=False)
+    assert (tmp_path / "a.pt").read_text() == "6"
+    found = sweep(counting, {"a": {"n": 10}}, tmp_path, checkpoints=True, progress=False)
+    assert found["a"]["began at"] == 6 and found["a"]["count"] == 10
+    assert not (tmp_path / "a.pt").exists()
+
+
+@pytest.mark.parametrize("room", [{"num_cpus": -1}, {"num_gpus": float("nan")}])
+def test_impossible_room_is_refused(tmp_path, room):
+    with pytest.raises(ValueError, match=rf"^{next(iter(room))}=.*: must be a number, at least 0"):
+        sweep(counting, {"a": {"n": 2}}, tmp_path, **room)

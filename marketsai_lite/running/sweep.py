@@ -33,6 +33,9 @@ def sweep(
     *,
     workers: int = 1,
     cluster: bool = False,
+    num_cpus: float = 1,
+    num_gpus: float = 0,
+    checkpoints: bool = False,
     progress: bool = True,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Compute ``f(**cells[name])`` for every name whose result is not in `folder` yet.
@@ -53,6 +56,11 @@ def sweep(
     cluster : bool
         Run on Ray instead: on the cluster that ``ray.init`` has joined, or on one it starts here.
         A cell lost with its worker or node is run again.
+    num_cpus, num_gpus : float
+        What a cell takes of the cluster; Ray starts no more cells than there is room for.
+    checkpoints : bool
+        Give `f` an argument `checkpoint` as well, a path in `folder` where a long cell may keep how
+        far it has come and find it when the sweep is started again; removed once the cell is done.
     progress : bool
         Show a progress bar on standard output.
 
@@ -71,19 +79,28 @@ def sweep(
         If `cluster` is asked for and Ray is not installed.
     """
     require(workers=(workers, _is_whole(workers) and workers >= 1, "an integer of at least 1"))
+    for key, value in (("num_cpus", num_cpus), ("num_gpus", num_gpus)):
+        require(**{key: (value, 0 <= value < float("inf"), "a number, at least 0")})
     _check(cells)
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     results = {name: load(folder, name, dict(cell)) for name, cell in cells.items()}
     todo = {name: dict(cells[name]) for name, result in results.items() if result is None}
     if todo:
         must_be_writable(folder)
+    given = {
+        name: {**cell, "checkpoint": folder / f"{name}.pt"} if checkpoints else cell
+        for name, cell in todo.items()
+    }
     run = _on_ray if cluster else _here if workers == 1 else _in_processes
+    room: dict[str, Any] = {"workers": operator.index(workers)}
+    room |= {"num_cpus": num_cpus, "num_gpus": num_gpus}
     done = len(cells) - len(todo)
     with tqdm(
         total=len(cells), initial=done, disable=not progress, file=sys.stdout, unit="cell"
     ) as bar:
-        for name, result in run(f, todo, operator.index(workers)):
+        for name, result in run(f, given, **room):
             results[name] = save(folder, name, todo[name], result)
+            (folder / f"{name}.pt").unlink(missing_ok=True)
             bar.update()
     return {name: result for name, result in results.items() if result is not None}
 
@@ -214,7 +231,7 @@ def _as_arrays(result: Result) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _here(f, todo: dict, workers: int) -> Iterator[tuple[str, Result]]:
+def _here(f, todo: dict, **room) -> Iterator[tuple[str, Result]]:
     for name, cell in todo.items():
         yield name, f(**cell)
 
@@ -223,21 +240,21 @@ def _named(f, name: str, cell: dict) -> tuple[str, Result]:
     return name, f(**cell)
 
 
-def _in_processes(f, todo: dict, workers: int) -> Iterator[tuple[str, Result]]:
+def _in_processes(f, todo: dict, workers: int, **room) -> Iterator[tuple[str, Result]]:
     from joblib import Parallel, delayed
 
     jobs = (delayed(_named)(f, name, cell) for name, cell in todo.items())
     yield from Parallel(n_jobs=workers, return_as="generator_unordered")(jobs)
 
 
-def _on_ray(f, todo: dict, workers: int) -> Iterator[tuple[str, Result]]:
+def _on_ray(f, todo: dict, workers: int, **room) -> Iterator[tuple[str, Result]]:
     try:
         import ray
     except ImportError as error:
         raise ImportError("cluster=True needs Ray: pip install 'marketsai-lite[ray]'") from error
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False)
-    task = ray.remote(max_retries=-1)(_named)
+    task = ray.remote(max_retries=-1, **room)(_named)
     pending = [task.remote(f, name, cell) for name, cell in todo.items()]
     while pending:
         ready, pending = ray.wait(pending)
