@@ -6,9 +6,13 @@ vector takes one call where a list of matrices takes a dozen.
 
 import torch
 
+from marketsai_lite.require import require
+
 
 def vector(*modules):
     """Move the parameters of modules into one vector, of which they become views.
+
+    Move modules to their device first: afterwards they would leave the vector behind.
 
     Returns
     -------
@@ -18,6 +22,8 @@ def vector(*modules):
         The part of θ of each module.
     """
     parameters = [list(m.parameters()) for m in modules]
+    every = [id(p) for ps in parameters for p in ps]
+    require(modules=(f"{len(every)} parameters", len(set(every)) == len(every), "disjoint"))
     θ = torch.cat([p.detach().flatten() for ps in parameters for p in ps])
     parts = θ.split([sum(p.numel() for p in ps) for ps in parameters])
     for part, ps in zip(parts, parameters, strict=True):

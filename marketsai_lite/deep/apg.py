@@ -9,7 +9,9 @@ action does to rewards and states is known.  V is a learned critic, fitted to th
 sums; with `critic` off, the rewards of T periods are all that counts.
 
 The gradient runs through time as in backpropagation (Werbos 1990), on paths of T periods that
-continue where the last ones ended.  Where a copy is truncated its path is cut, and V of the state
+continue where the last ones ended, with a critic at their end: short-horizon actor-critic (Xu et
+al. 2022), but for targets of n steps in place of TD(λ), an average of the policies, and what
+follows on several agents.  Where a copy is truncated its path is cut, and V of the state
 it had reached stands for the rest.
 
 With several agents one setting, `given`, says what an agent takes as given when it moves.
@@ -18,11 +20,13 @@ With several agents one setting, `given`, says what an agent takes as given when
     The rewards of all are added up: the plan of somebody who governs them.
 ``"policies"``
     Each climbs its own reward while the policies of the others stay as they are, so that agents
-    come to rest where nobody gains by moving: a Markov-perfect equilibrium.  In every copy one
-    agent moves, each in its turn, so that the cost does not grow with the square of their number.
+    come to rest where nobody gains by a small move: where that is a best response and all see the
+    state, a Markov-perfect equilibrium.  In every copy one agent moves, each in its turn, so that
+    the cost does not grow with the square of their number.
 ``"prices"``
     As under nothing, but what forms in the economy's `market` carries no gradient: price takers,
-    whose rest is a competitive equilibrium.
+    whose rest is a competitive equilibrium.  What others observe of an agent's action next period
+    still does; at equal wealth, or where others are at their optimum, that adds nothing.
 """
 
 import copy

@@ -32,7 +32,7 @@ class News(NamedTuple):
     """Shocks as control variates use them."""
 
     common: torch.Tensor  # (..., k): aggregate shocks, and own ones or their mean
-    own: torch.Tensor  # (..., n, de): each agent's own; de = 0 where there are none
+    own: torch.Tensor  # (..., units, de): those of the first agents; de = 0 where there are none
 
 
 def news(shocks, n):
@@ -45,7 +45,7 @@ def news(shocks, n):
     common = torch.cat([z, e.mean(-2)], -1) if units else z
     if n == 1 or not units:
         return News(common, none)
-    return News(common, torch.nn.functional.pad(e, (0, 0, 0, n - units)))
+    return News(common, e)
 
 
 def residual(y, x):
@@ -79,16 +79,19 @@ def hedged(δ_t, z_t, z_tp1):
     left = residual(δ_t, ν)
     for e, e1 in zip(z_t.own, z_tp1.own, strict=True):
         for j in range(e.shape[-1]):
-            left = without_own(left, e[..., j], e1[..., j], ν)
+            units = e.shape[1]
+            explained = without_own(left[:, :units], e[..., j], e1[..., j], ν)
+            left = torch.cat([explained, left[:, units:]], 1)
     return left
 
 
 def without_own(δ_t, e_t, e_tp1, ν):
-    """Errors (B, n) without what each agent's own shock explains, beside the common news `ν`.
+    """Errors (B, units) without what each agent's own shock explains, beside the news `ν`.
 
     The own shocks' chains are alike, so that one slope says what of them was to be expected.
     """
     e, e1 = e_t - e_t.mean(), e_tp1 - e_tp1.mean()
     surprise = residual(e1 - (e * e1).sum() / (e * e).sum().clamp(min=1e-12) * e, ν)
+    surprise = surprise - surprise.mean(0)
     slope = (surprise * δ_t).sum(0) / (surprise * surprise).sum(0).clamp(min=1e-12)
     return δ_t - slope * surprise

@@ -3,6 +3,7 @@
 import torch
 
 from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.equations import team_reward
 from marketsai_lite.deep.replay import Replay
 from marketsai_lite.require import require
 
@@ -53,8 +54,10 @@ class Decisions(Replay):
         world, before = self.world, self.world.state
         moved = world.step(action)
         world.check(moved.r)
-        r = moved.r.mean(-1, keepdim=True).expand_as(moved.r) if self.config.team else moved.r
-        row = {"o": o, "u": u, "r": r, "discount": moved.discount, "truncated": moved.truncated}
+        r, discount = moved.r, moved.discount
+        if self.config.team:
+            r, discount = team_reward(r, discount)
+        row = {"o": o, "u": u, "r": r, "discount": discount, "truncated": moved.truncated}
         if self.config.hedge:
             (row["z"], row["e"]), (row["z1"], row["e1"]) = map(world.news, (before, moved.reached))
         self.add(**row, o1=world.observe(moved.reached))

@@ -33,6 +33,15 @@ def double_q_value(q_tp1, chooser_tp1):
     return q_tp1.gather(-1, a_tp1)[..., 0].mean(-1)
 
 
+def team_reward(r_t, discount_t):
+    """The mean of all agents' rewards for each of them, (..., n).
+
+    For a team the game goes on until it has ended for all of its members.
+    """
+    mean, longest = r_t.mean(-1, keepdim=True), discount_t.amax(-1, keepdim=True)
+    return mean.expand_as(r_t), longest.expand_as(discount_t)
+
+
 def n_step_target(r_t, discount_t, v_tp1, truncated_t):
     """Discounted rewards of n periods, or up to a truncation, and the value of the state reached.
 

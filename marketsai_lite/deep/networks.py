@@ -137,11 +137,11 @@ class Groups(nn.Module):
         copies = [None if shared else size for size in sizes]
         self.parts = nn.ModuleList(map(make, groups, copies))
 
-    def each(self, method, *inputs, dim=-2, **options):
+    def each(self, method, *inputs, **options):
         """Call a method of each part with its agents' rows of `inputs` (..., n, width).
 
-        Results are tuples of tensors (..., n, width), which are filled up with zeros and joined, or
-        (..., n), which are joined.
+        Results are tensors, or tuples of them: (..., n, width), which are filled up with zeros and
+        joined, or (..., n), which are joined.
         """
         if len(self.parts) == 1:
             return getattr(self.parts[0], method)(*inputs, **options)

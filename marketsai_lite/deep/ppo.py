@@ -7,11 +7,12 @@ several agents each climbs its own reward (independent PPO), or all climb the me
 observe (Yu et al. 2022, MAPPO).
 
 Departures from the paper.  Policy and critic are separate networks, with gradients of bounded
-length.  Actions are the tanh of a normal variable u, and probabilities and entropy are those of u.
-Advantages are standardized in every minibatch.  Where a copy is truncated the value of the state it
-had reached stands for the rest.  The mean level of the values, which no action changes, is a number
-of its own that is fitted at once; the critic's network learns their shape.  The learning rate falls
-to zero and the policy that is judged is an average over the last updates.
+length, which is that of all agents together.  Actions are the tanh of a normal variable u, and
+probabilities and entropy are those of u.  Advantages are standardized in every minibatch.  Where a
+copy is truncated the value of the state it had reached stands for the rest.  The critic is a
+constant plus a network: the constant is set directly, since the average value says nothing about
+which action is better.  The learning rate falls to zero and the policy that is judged is an average
+over the last updates.
 
 `hedge` removes from every TD error what the period's shocks explain (`control_variates`).  It
 favors no action, and in economies where luck moves the value far more than one action does, it is
@@ -101,8 +102,12 @@ class PPO(nn.Module):
     def __init__(self, world, config, rng):
         super().__init__()
         B, T = world.batch.size, config.steps
-        most, of = (B, "the copies") if config.memory else (B * T // 2, "half of steps x copies")
+        most, of = B * T // 2, "half of steps x copies"
+        most, of = (min(B, most), "the copies") if config.memory else (most, of)
         right = config.minibatches <= most
+        few = 4 * world.news(world.state).common.shape[-1]
+        enough = not config.hedge or B * T > few
+        require(hedge=(config.hedge, enough, f"off unless steps x copies is more than {few}"))
         require(minibatches=(config.minibatches, right, f"at most {most}, {of}"))
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
@@ -129,14 +134,16 @@ class PPO(nn.Module):
         """Turn a path into decisions with their advantages and the targets of the critic."""
         world, config = self.world, self.config
         seen_t, v_t, v_tp1 = self.critic.along(world, self.actor, path)
-        r_t = path.r.mean(-1, keepdim=True).expand_as(v_t) if config.team else path.r
-        δ_t = equations.td_target(r_t, path.discount, v_tp1) - v_t
+        r_t, discount_t = path.r, path.discount
+        if config.team:
+            r_t, discount_t = equations.team_reward(r_t, discount_t)
+        δ_t = equations.td_target(r_t, discount_t, v_tp1) - v_t
         if config.hedge:
             z, z1 = (world.news(s) for s in (path.state, path.reached))
             z, z1 = (News(*(v.flatten(0, 1)[None] for v in x)) for x in (z, z1))
             δ_t = hedged(δ_t.flatten(0, 1), z, z1).view_as(δ_t)
         stop_t = path.truncated[..., None]
-        discount_t = path.discount if world.batch.terms.ends else world.β
+        discount_t = discount_t if world.batch.terms.ends else world.β
         advantage_t = equations.generalized_advantage(δ_t, discount_t, stop_t, config.λ)
         self.critic.level += world.pool(advantage_t, config.shared)
         numbers = torch.stack([path.log_π, advantage_t, advantage_t + v_t], -1)

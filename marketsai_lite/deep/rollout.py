@@ -59,7 +59,10 @@ def play(world, policy, T, generator) -> Path:
             periods.append(row)
     columns = [torch.stack(column) for column in zip(*periods, strict=True)]
     o, h, u, log_π, r, discount, truncated, restarted, *states = columns
-    stood, reached = BatchState(*states[:3]), BatchState(*states[3:])
+    stood, reached = (
+        BatchState(*states[: len(states) // 2]),
+        BatchState(*states[len(states) // 2 :]),
+    )
     path = Path(o, h, u, log_π, r, discount, truncated, restarted, stood, reached)
     world.check(path.r)
     return path

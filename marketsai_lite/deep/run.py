@@ -34,6 +34,8 @@ class Run:
     config : dataclass
         With `updates` and `log_every`.
     seed : int
+    scales : Scales or None
+        Those that were handed over.
     parts : dict
         All that changes during training: modules, optimizers, generators, the world.
     act : callable
@@ -48,10 +50,10 @@ class Run:
         Show a progress bar on standard output.
     """
 
-    def __init__(self, world, config, seed, parts, act, checkpoint, on_log, progress):
+    def __init__(self, world, config, seed, scales, parts, act, checkpoint, on_log, progress):
         self.world, self.config, self.act, self.parts = world, config, act, parts
         self.path, self.on_log, self.progress = checkpoint, on_log, progress
-        self.identity = identity(world.batch, config, seed)
+        self.identity = identity(world.batch, config, seed, scales, type(parts["agent"]))
         self.curves: dict[str, list[float]] = {}
         self.recent: dict[str, list[Any]] = {}
         self.seconds, self.wall, self.start, self.saving = 0.0, 0.0, 0, 0.0
@@ -92,11 +94,14 @@ class Run:
             raise FloatingPointError(f"{name} is {number} at update {update} in {self.world.name}")
         return number
 
+    def _mean(self, name, numbers, update):
+        if isinstance(numbers[0], torch.Tensor):
+            numbers = torch.stack(numbers).tolist()  # one look at the device
+        first = update - len(numbers)
+        return float(np.mean([self._finite(name, x, first + k) for k, x in enumerate(numbers)]))
+
     def _log(self, update):
-        means = {
-            name: float(np.mean([self._finite(name, number, update) for number in numbers]))
-            for name, numbers in self.recent.items()
-        }
+        means = {name: self._mean(name, numbers, update) for name, numbers in self.recent.items()}
         self._stop_clocks()
         spent = {"samples": self.world.samples, "seconds": self.seconds, "wall": self.wall}
         row = {"update": update, **spent, **means}
@@ -158,26 +163,33 @@ class Run:
             p.set_state(state) if isinstance(p, torch.Generator) else p.load_state_dict(state)
 
 
-def identity(batch, config, seed) -> dict[str, str]:
+def identity(batch, config, seed, scales, learner) -> dict[str, str]:
     """What the numbers of a run depend on, by name: economy, settings, seed, batch and source."""
     agent = type(config).__module__.rpartition(".")[2]
     found = {"economy": type(batch.economy).__qualname__, "agent": agent, "seed": seed}
     found |= {"copies": batch.size, "horizon": batch.horizon}
+    given = scales and [[x.tolist() for x in pair] for pair in scales]
+    found |= {"scales": scales and hashlib.sha256(repr(given).encode()).hexdigest()[:12]}
     found |= {"dtype": str(batch.dtype), "device": str(batch.device)}
     for one in (config, batch.economy):
         held = fields(one) if is_dataclass(one) else ()
         names = [(f"{type(one).__name__}." if f.name in found else "") + f.name for f in held]
         found |= {name: getattr(one, f.name) for name, f in zip(names, held, strict=True)}
         found |= {} if held else {"parameters": one}
-    return {name: _word(value) for name, value in found.items()} | {"source": source(batch.economy)}
+    return {name: _word(value) for name, value in found.items()} | {
+        "source": source(batch.economy, config, learner)
+    }
 
 
-def source(economy) -> str:
-    """Digest of the code of an economy, of the models it holds, and of what trains agents in it."""
+def source(economy, config, learner) -> str:
+    """Digest of the code of an economy, of the models it holds, and of what trains agents in it.
+
+    That is the agents of this package, and the classes of `config` and `learner` wherever they are.
+    """
     room = Path(__file__).parents[1]
     files = sorted(f for pattern in SOURCES for f in room.glob(pattern))
     texts = [f.read_text(encoding="utf-8") for f in files]
-    for kind in _kinds(economy):
+    for kind in (*_kinds(economy), *_kinds(config), learner):
         members = {k: v for k, v in vars(kind).items() if not k.startswith("__")}
         texts += [_text(sys.modules.get(kind.__module__)), *map(_text, vars(kind).values())]
         texts.append(_word(members))  # constants of a class that was typed into a notebook

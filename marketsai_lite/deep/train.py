@@ -22,7 +22,12 @@ STREAMS = ("networks", "shocks", "choices", "minibatches")
 
 
 class Agent(Protocol):
-    """What `train` asks of a learner, beside being an `nn.Module`."""
+    """What `train` asks of a learner, beside being an `nn.Module`.
+
+    Its `Config` has `updates`, `log_every` and `agent(world, rng)`; it may have `memory`, numbers
+    that an agent carries on, `needs_box` if actions must be vectors, and `team` if rewards are
+    added up.  Of `rng` there are the generators in `STREAMS`.
+    """
 
     averaged: Any  # the module whose weights the result keeps
     parts: dict[str, Any]  # what else changes in training, with `state_dict`: optimizers, a replay
@@ -44,7 +49,8 @@ class Result(NamedTuple):
     """What a training run leaves.  The functions take arrays or tensors and return the same.
 
     Observations are what `Terms.see` gives: those of the economy, followed by what is legal where
-    some choices may not be.
+    some choices may not be.  An agent with a memory begins anew at every call of `act`, `sample`
+    and `value`: follow it along a path with `remember`.
     """
 
     act: Callable  # observations (..., n, do) to actions (..., n, da), without noise
@@ -53,7 +59,7 @@ class Result(NamedTuple):
     remember: Callable  # observations and memories (..., n, memory) to actions and next memories
     weights: dict[str, np.ndarray]  # of the policy that `act` uses
     curves: dict[str, np.ndarray]  # "update", "samples", "seconds", "wall", losses, `on_log`'s
-    samples: int  # periods experienced, all copies together
+    samples: int  # periods experienced, all copies together, after the survey
     seconds: float  # CPU seconds of training
     wall: float  # seconds by the clock
     scales: Scales  # of observations and rewards, for a run that goes on from here
@@ -97,7 +103,8 @@ def train(
     checkpoint = None if checkpoint is None else writable(Path(checkpoint))
     with one_thread():
         rng = streams(seed, STREAMS, batch.device)
-        world = World(batch, rng["shocks"], scales, getattr(config, "memory", 0))
+        added = getattr(config, "team", False) or getattr(config, "given", None) == "nothing"
+        world = World(batch, rng["shocks"], scales, getattr(config, "memory", 0), added)
         with initialization(rng["networks"]):
             agent = config.agent(world, rng)
 
@@ -109,8 +116,10 @@ def train(
             return world.exact(action), h
 
         act = world.function(lambda o: remember(o, _blank(world, o))[0])
+        taken = {"world", "agent", *rng} & set(agent.parts)
+        require(parts=(sorted(agent.parts), not taken, f"named otherwise than {sorted(taken)}"))
         parts = {"world": world, "agent": agent, **agent.parts, **rng}
-        run = Run(world, config, seed, parts, act, checkpoint, on_log, progress)
+        run = Run(world, config, seed, scales, parts, act, checkpoint, on_log, progress)
         for k in run.updates():
             run.record(k, **agent.update(k))
 

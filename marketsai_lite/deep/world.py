@@ -64,16 +64,18 @@ class World:
         Of an earlier run; by default they are found by a survey.
     memory : int
         Numbers that each agent carries from one period to the next.
+    pooled : bool
+        Whether rewards will be added up over agents, so that all must have one scale.
     """
 
-    def __init__(self, batch, generator, scales=None, memory=0):
+    def __init__(self, batch, generator, scales=None, memory=0, pooled=False):
         economy = batch.economy
         self.batch, self.generator, self.β = batch, generator, economy.β
         self.n, self.groups = batch.terms.n, batch.terms.groups
         self.name = type(economy).__name__
         self.samples = 0
         with torch.no_grad():
-            self.scales = self._survey() if scales is None else scales
+            self.scales = self._survey(pooled) if scales is None else scales
             self.width = self.scales.o[0].shape[-1]  # of what an agent sees
             self.legal = self.width - batch.terms.do  # columns of it that say what is legal
             state = batch.reset(generator)
@@ -113,7 +115,7 @@ class World:
         return Moved(r, new.discount, new.reached, new.truncated, new.restarted)
 
     def check(self, r_t):
-        """Stop if one of the latest rewards (T, B, n) or (B, n) is not finite."""
+        """On a CPU, stop if one of the latest rewards (T, B, n) or (B, n) is not finite."""
         if self.batch.device.type == "cpu" and not bool(torch.isfinite(r_t).all()):
             rows = torch.isfinite(r_t.reshape(-1, self.batch.size * self.n)).all(1).tolist()
             period = self.samples // self.batch.size - len(rows) + rows.index(False)
@@ -135,7 +137,7 @@ class World:
         """A function of scaled observations (..., n, width), one that takes arrays or tensors."""
 
         @one_thread()
-        @torch.inference_mode()
+        @torch.no_grad()
         def g(observations, *arguments):
             kind = {"dtype": self.batch.dtype, "device": self.batch.device}
             o = self.scaled(torch.as_tensor(observations, **kind))
@@ -190,7 +192,7 @@ class World:
         self.state, self.h = type(self.state)(*saved["state"]), saved["h"]
         self.scales, self.samples = Scales(*map(tuple, saved["scales"])), saved["n"]
 
-    def _survey(self):
+    def _survey(self, pooled):
         self.state = self.batch.reset(self.generator)
         none = self.batch.exo.values.new_zeros(()), self.batch.exo.values.new_ones(())
         self.scales = Scales(none, none, none)
@@ -204,7 +206,7 @@ class World:
         o, r = torch.cat(seen), torch.cat(earned)
         do = self.batch.terms.do  # the columns after these say what is legal, and stay
         o_scale = [_scale(o[:, g.members].flatten(0, 1)) for g in self.groups]
-        r_scale = [_scale(r[:, g.members].flatten()) for g in self.groups]
+        r_scale = [_scale((r if pooled else r[:, g.members]).flatten()) for g in self.groups]
         o_mean, o_inverse = map(self._each, zip(*o_scale, strict=True))
         r_mean, r_inverse = map(self._each, zip(*r_scale, strict=True))
         o_mean[:, do:], o_inverse[:, do:] = 0.0, 1.0
