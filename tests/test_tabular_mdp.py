@@ -83,7 +83,7 @@ def changed(name, position, value):
         (dict(r=np.zeros(6)), r"r.shape=\(6,\): must be of 2 dimensions"),
         (dict(r=np.zeros((0, 2))), r"r.shape=\(0, 2\): must be of 2 dimensions, none empty"),
         (dict(r=np.zeros((6, 0))), r"r.shape=\(6, 0\): must be of 2 dimensions, none empty"),
-        (dict(r="rewards"), "r: must be an array of real numbers"),
+        (dict(r="rewards"), "^r='rewards': must be an array of real numbers"),
         (dict(r=np.zeros((7, 2))), "rows of r=7: must be a multiple of the 2"),
         (dict(β=1.0), r"β=1.0: must be in \[0, 1\)"),
         (dict(β=-0.1), r"β=-0.1: must be in \[0, 1\)"),

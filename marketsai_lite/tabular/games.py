@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array, whole
+from marketsai_lite.require import array, probabilities, require, whole
 from marketsai_lite.tabular.evaluate import policy_value
 from marketsai_lite.tabular.mdp import MDP
 from marketsai_lite.tabular.solve import policy_iteration
@@ -207,8 +206,7 @@ def _mixed(game, policies):
             π = np.eye(m)[π]
         if π.shape != (S, m):
             raise ValueError(f"policies[{i}]: shape {π.shape}: must be ({S},) int or ({S}, {m})")
-        if not (π >= 0).all() or np.abs(π.sum(1) - 1).max() > 1e-8:
-            raise ValueError(f"policies[{i}]: rows must be probabilities that sum to one")
+        π = probabilities(f"policies[{i}]", π)
         if game.legal is not None and (π[~game.legal[i]] > 0).any():
             s, a = np.argwhere(~game.legal[i] & (π > 0))[0]
             raise ValueError(f"policies[{i}]: action {a} in state {s}: must be legal")
