@@ -67,12 +67,14 @@ class MarkovGame:
         if self.legal is not None:
             legal = _legal(self.legal, shape, r.shape[1])
             feasible = reduce(_joint, legal)
-        problems = [MDP(r_i, self.index, self.weight, self.P, self.β, feasible) for r_i in r]
-        r = r if feasible is None else np.where(feasible, r, 0.0)
+        one = MDP(r[0], self.index, self.weight, self.P, self.β, feasible)
+        for r_i in r[1:]:  # which checks the rewards of the others
+            MDP(r_i, one.index, one.weight, one.P, one.β, feasible)
+        r = r.copy() if feasible is None else np.where(feasible, r, 0.0)
         for name, value in (("r", r), ("shape", shape), ("legal", legal)):
             object.__setattr__(self, name, value)
         for name in ("index", "weight", "P", "β"):
-            object.__setattr__(self, name, getattr(problems[0], name))
+            object.__setattr__(self, name, getattr(one, name))
 
     @property
     def n(self) -> int:

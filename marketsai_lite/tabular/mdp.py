@@ -60,7 +60,7 @@ class MDP:
             (r, index, weight, P, β, feasible),
             strict=True,
         ):
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _own(value, getattr(self, name)))
 
     @property
     def n_states(self) -> int:
@@ -141,6 +141,12 @@ def from_dense(r: ArrayLike, P: ArrayLike, β: float, feasible: ArrayLike | None
 def _array(x, dtype) -> np.ndarray:
     """Convert to a C-contiguous, writable array, so that each kernel is compiled only once."""
     return np.require(x, dtype=dtype, requirements=["C", "W"])
+
+
+def _own(x, given):
+    """`x`, copied where it is still the caller's array, who may change it."""
+    shared = isinstance(x, np.ndarray) and np.may_share_memory(x, np.asarray(given))
+    return x.copy() if shared else x
 
 
 def _real(name: str, x, ndim: int) -> np.ndarray:
