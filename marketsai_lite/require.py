@@ -64,7 +64,8 @@ def probabilities(name: str, rows) -> np.ndarray:
     are divided by their sum.
     """
     rows = array(name, rows)
-    for i in np.argwhere(~((rows >= 0) & (rows < np.inf)))[:1].tolist():
+    if rows.size and not (rows.min() >= 0 and rows.max() < np.inf):  # NaN fails too
+        i = np.argwhere(~((rows >= 0) & (rows < np.inf)))[0].tolist()
         raise ValueError(f"{name}{i}={rows[tuple(i)]}: must be probabilities in [0, 1]")
     sums = rows.sum(-1, keepdims=True)
     for i in np.argwhere(np.abs(sums[..., 0] - 1) > ROW_SUM)[:1].tolist():
