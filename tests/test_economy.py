@@ -1,6 +1,6 @@
 """The contract: shocks are drawn right, and `check_economy` notices each broken promise."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -8,11 +8,26 @@ import torch
 from conftest import employment
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quantecon.markov import MarkovChain
 from quantecon.markov.gth_solve import gth_solve
+from scipy import sparse
 
+from marketsai_lite.economies.announcement import Announcement
+from marketsai_lite.economies.cournot import Cournot
+from marketsai_lite.economies.growth import Growth
+from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
+from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
+from marketsai_lite.economies.long_plosser import LongPlosser
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
+from marketsai_lite.economies.multi_country import MultiCountry
+from marketsai_lite.economies.planner import Planner
+from marketsai_lite.economies.private_signals import PrivateSignals
+from marketsai_lite.economies.rental_market import RentalMarket
+from marketsai_lite.economies.repeated_game import RepeatedGame
+from marketsai_lite.economies.two_step_game import TwoStepGame
 from marketsai_lite.economy import (
+    Box,
     Exogenous,
     Grid,
     Shocks,
@@ -21,9 +36,15 @@ from marketsai_lite.economy import (
     check_economy,
     constant,
     namespace,
+    own_chains,
     padded,
     stationary,
 )
+from marketsai_lite.tabular.mdp import MDP
+from marketsai_lite.views.batch import Batch
+from marketsai_lite.views.gymnasium import GymnasiumView
+from marketsai_lite.views.pettingzoo import ParallelView
+from marketsai_lite.views.table import tabulate
 
 
 def test_every_economy_keeps_the_contract(economy, rng):
@@ -135,10 +156,16 @@ def test_the_stationary_law_is_the_long_run_of_a_uniform_start(n, seed):
 
 
 @pytest.mark.parametrize(
-    "P", [[[0.5, 0.6], [0.5, 0.5]], [[0.5, 0.5]], [[np.nan]], [[1.5, -0.5]] * 2]
+    ("P", "words"),
+    [
+        ([[0.5, 0.6], [0.5, 0.5]], r"^sum of row \[0\] of P=1\.1: must be 1$"),
+        ([[0.5, 0.5]], r"^P\.shape=\(1, 2\): must be \(1, 1\)$"),
+        ([[np.nan]], r"^P=.*must be a non-empty finite array of 2 dimensions$"),
+        ([[1.5, -0.5]] * 2, r"^P\[0, 1\]=-0\.5: must be probabilities in \[0, 1\]$"),
+    ],
 )
-def test_what_is_no_chain_has_no_stationary_law(P):
-    with pytest.raises(ValueError, match=r"^P"):
+def test_what_is_no_chain_has_no_stationary_law(P, words):
+    with pytest.raises(ValueError, match=words):
         stationary(P)
 
 
@@ -258,3 +285,114 @@ def test_constant_never_moves():
     z = exo.shocks(exo.next(exo.initial(np.full(1, 0.3)), np.full(1, 0.9)))
     assert np.array_equal(z.aggregate, [1, 2]) and z.own.shape == (0, 1)
     assert namespace(np.zeros(1)) is np
+
+
+NO_ARRAYS = ("one", 1j, object(), ["a", "b"], {"a": 1})
+NO_NUMBERS = (*NO_ARRAYS, None, "0.5", True, [0.5, 0.5], np.full(2, 0.5))
+TEMPLATES = (
+    Announcement(), Cournot(), Growth(), Islands(), LogitMonopolist(),
+    LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
+    MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
+    RepeatedGame(np.zeros((2, 2, 2))), TwoStepGame(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("economy", TEMPLATES, ids=lambda e: type(e).__name__)
+def test_parameters_of_another_type_are_refused_by_name(economy):
+    for name in (f.name for f in fields(economy) if f.init):
+        scalar = isinstance(getattr(economy, name), int | float)
+        for wrong in NO_NUMBERS if scalar else NO_ARRAYS:
+            with pytest.raises(ValueError, match=rf"(?s)^{name}=.*: must be "):
+                replace(economy, **{name: wrong})
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "count"),
+    [
+        (lambda k: LQMonopolist(nd=k), "nd", 5),
+        (lambda k: Islands(k), "d", 2),
+        (lambda k: MultiCountry(k), "d", 2),
+        (lambda k: Planner(N=k), "N", 2),
+        (lambda k: Planner(M=k), "M", 2),
+        (lambda k: RentalMarket(k), "n", 2),
+        (lambda k: LongPlosser(nodes=k), "nodes", 3),
+        (lambda k: Announcement(k), "blank", 4),
+        (lambda k: own_chains(ar1(2, 0.5, 1.0), k), "n", 2),
+    ],
+)
+def test_whole_numbers_of_any_type_are_counts(make, name, count):
+    for value in (count, float(count), np.int32(count), np.float32(count), np.array(count)):
+        found = getattr(make(value), name)
+        assert found == count and type(found) is int
+    for wrong in (count + 0.5, True, str(count), None, -1, np.nan):
+        with pytest.raises(ValueError, match=f"^{name}="):
+            make(wrong)
+
+
+def test_chains_of_other_libraries_are_refused_with_a_word():
+    words = r"(?s)^transition=.*must be an array of real numbers, as its .P and .state_values are"
+    chain = MarkovChain([[0.75, 0.25], [0.25, 0.75]], state_values=[-1.0, 1.0])
+    with pytest.raises(ValueError, match=words):
+        Exogenous([[0.0], [1.0]], chain)
+    with pytest.raises(ValueError, match=words.replace("transition", "values")):
+        Exogenous(chain, np.eye(2))
+    with pytest.raises(ValueError, match=r"(?s)^transition=.*as its .toarray\(\) is"):
+        Exogenous([[0.0], [1.0]], sparse.eye_array(2))
+    with pytest.raises(ValueError, match=words.replace("transition", "P")):
+        MDP(np.zeros((2, 1)), np.zeros((2, 1, 1), int), None, chain, 0.5)
+    with pytest.raises(ValueError, match=r"(?s)^P=.*as its .toarray\(\) is"):
+        stationary(sparse.eye_array(2))
+    taken = Exogenous(chain.state_values[:, None], chain.P)
+    np.testing.assert_array_equal(taken.transition, [[0.75, 0.25], [0.25, 0.75]])
+
+
+def test_chains_of_single_precision_are_chains():
+    """Their rows miss one by rounding, and are divided by what they sum to."""
+    P = np.random.default_rng(0).dirichlet(np.ones(50), 50).astype(np.float32)
+    P[0] *= 1 + np.float32(3e-7)
+    sums = P.astype(float).sum(1)
+    assert 1e-8 < abs(sums - 1).max() < 1e-6
+    mdp = MDP(np.zeros((50, 1)), np.zeros((50, 1, 1), int), None, P, 0.5)
+    for found in (Exogenous(np.arange(50.0)[:, None], P).transition, mdp.P):
+        np.testing.assert_allclose(found.sum(1), 1, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(found, P / sums[:, None], rtol=1e-7)
+    assert stationary(P).sum() == pytest.approx(1, abs=1e-14)
+    weight = np.tile(P[0] * (1 + 5e-7), (50, 1, 1))
+    table = MDP(np.zeros((50, 1)), np.tile(np.arange(50), (50, 1, 1)), weight, np.eye(1), 0.5)
+    np.testing.assert_allclose(table.weight.sum(-1), 1, rtol=0, atol=1e-8)
+
+
+def test_rows_that_are_right_are_left_as_they_are():
+    P = np.random.default_rng(0).dirichlet(np.ones(50), 50)
+    assert np.array_equal(Exogenous(np.arange(50.0)[:, None], P).transition, P)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda P: Exogenous([[0.0], [1.0]], P),
+        lambda P: stationary(P),
+        lambda P: MDP(np.zeros((2, 1)), np.zeros((2, 1, 1), int), None, P, 0.5),
+    ],
+)
+def test_the_sum_of_a_wrong_row_is_printed(call):
+    with pytest.raises(ValueError, match=r"^sum of row \[1\] of \w+=0\.9375: must be 1$"):
+        call([[0.5, 0.5], [0.5, 0.4375]])
+    with pytest.raises(ValueError, match=r"^sum of row \[0\] of \w+=1\.00001: must be 1$"):
+        call(np.array([[0.5, 0.50001], [0.5, 0.5]]))
+
+
+@pytest.mark.parametrize(
+    "action_set",
+    [Box([0.0], [1.0]), Box(0.0, 1.0), Box(np.zeros(1), np.ones(2)), Grid([[0.0], [1.0]]),
+     Grid(np.arange(3.0)), Grid(np.empty((0, 1))), (0.0, 1.0), None],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "view",
+    [Terms, ParallelView, GymnasiumView, lambda e: Batch(e, 2), lambda e: tabulate(e, [2, 4])],
+)
+def test_action_sets_that_are_no_arrays_are_refused_by_every_view(action_set, view):
+    economy = type("Listed", (LQMonopolist,), {"actions": (action_set,)})()
+    words = r"(?s)^actions of monopolist=.*must be a Box of two arrays \(da,\), or a Grid"
+    with pytest.raises(ValueError, match=words):
+        view(economy)

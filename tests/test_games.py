@@ -106,7 +106,7 @@ def test_pure_and_mixed_policies_agree(rng):
         (([0, 0, 0, 0],), "policies: 1 given"),
         (([0, 0, 0, 2], [0, 0, 0, 0]), r"policies\[0\]: actions must be in"),
         (([0, 0, 0], [0, 0, 0, 0]), r"policies\[0\]: shape"),
-        (([0, 0, 0, 0], np.full((4, 2), 0.6)), r"policies\[1\]: rows"),
+        (([0, 0, 0, 0], np.full((4, 2), 0.6)), r"^sum of row \[0\] of policies\[1\]=1\.2: m"),
     ],
 )
 def test_a_bad_policy_is_refused(policies, words):

@@ -20,7 +20,7 @@ RULES = {
     "economies/": ("numpy", "economy economies"),
     "economy/check.py": ("numpy torch", "economy"),
     "economy/": ("numpy quantecon", "economy"),
-    "require.py": ("", ""),
+    "require.py": ("numpy", ""),
     "views/table.py": ("numpy quantecon", "economy tabular.mdp tabular.games views"),
     "views/pettingzoo.py": ("numpy pettingzoo gymnasium", "economy views"),
     "views/gymnasium.py": ("numpy gymnasium", "economy views"),

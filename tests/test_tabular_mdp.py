@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from marketsai_lite.tabular.games import MarkovGame
 from marketsai_lite.tabular.mdp import MDP, from_dense
 from tests.tabular_problems import dense, random_mdp
 
@@ -33,6 +34,32 @@ def test_arrays_of_any_layout_become_contiguous_and_writable():
     mdp = MDP(**arguments(r=r, index=index))
     for array in (mdp.r, mdp.index, mdp.weight, mdp.P):
         assert array.flags.c_contiguous and array.flags.writeable
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_the_caller_does_to_the_arrays_later_changes_nothing(masked):
+    """Every array is handed over in the type in which it is kept."""
+    feasible = np.ones((6, 2), bool) if masked else None
+    given = arguments(feasible=feasible)
+    given |= {"r": np.array(given["r"]), "index": np.array(given["index"], dtype=np.int32)}
+    given |= {name: np.array(given[name], dtype=float) for name in ("weight", "P")}
+    mdp = MDP(**given)
+    game = MarkovGame(
+        np.stack([mdp.r, mdp.r]), given["index"], given["weight"], given["P"], 0.9, (2, 1)
+    )
+    r = game.r.copy()
+    names = [name for name in ("r", "index", "weight", "P", "feasible") if given[name] is not None]
+    kept = {name: getattr(mdp, name).copy() for name in names}
+    for name in names:
+        given[name][...] = 0
+    for name in names:
+        assert np.array_equal(getattr(mdp, name), kept[name]), name
+    for name in ("index", "weight", "P"):
+        assert np.array_equal(getattr(game, name), kept[name]), name
+    rewards = np.stack([mdp.r, mdp.r])
+    game = MarkovGame(rewards, mdp.index, mdp.weight, mdp.P, 0.9, (2, 1))
+    rewards[:] = 0.0
+    assert np.array_equal(game.r, r)
 
 
 def test_a_weight_of_one_outcome_is_dropped():
@@ -83,7 +110,7 @@ def changed(name, position, value):
         (dict(r=np.zeros(6)), r"r.shape=\(6,\): must be of 2 dimensions"),
         (dict(r=np.zeros((0, 2))), r"r.shape=\(0, 2\): must be of 2 dimensions, none empty"),
         (dict(r=np.zeros((6, 0))), r"r.shape=\(6, 0\): must be of 2 dimensions, none empty"),
-        (dict(r="rewards"), "r: must be an array of real numbers"),
+        (dict(r="rewards"), "^r='rewards': must be an array of real numbers"),
         (dict(r=np.zeros((7, 2))), "rows of r=7: must be a multiple of the 2"),
         (dict(β=1.0), r"β=1.0: must be in \[0, 1\)"),
         (dict(β=-0.1), r"β=-0.1: must be in \[0, 1\)"),

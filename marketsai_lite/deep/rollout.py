@@ -59,10 +59,8 @@ def play(world, policy, T, generator) -> Path:
             periods.append(row)
     columns = [torch.stack(column) for column in zip(*periods, strict=True)]
     o, h, u, log_π, r, discount, truncated, restarted, *states = columns
-    stood, reached = (
-        BatchState(*states[: len(states) // 2]),
-        BatchState(*states[len(states) // 2 :]),
-    )
+    half = len(states) // 2
+    stood, reached = BatchState(*states[:half]), BatchState(*states[half:])
     path = Path(o, h, u, log_π, r, discount, truncated, restarted, stood, reached)
     world.check(path.r)
     return path

@@ -176,9 +176,8 @@ def identity(batch, config, seed, scales, learner) -> dict[str, str]:
         names = [(f"{type(one).__name__}." if f.name in found else "") + f.name for f in held]
         found |= {name: getattr(one, f.name) for name, f in zip(names, held, strict=True)}
         found |= {} if held else {"parameters": one}
-    return {name: _word(value) for name, value in found.items()} | {
-        "source": source(batch.economy, config, learner)
-    }
+    words = {name: _word(value) for name, value in found.items()}
+    return words | {"source": source(batch.economy, config, learner)}
 
 
 def source(economy, config, learner) -> str:

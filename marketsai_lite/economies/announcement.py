@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketsai_lite.economy import Grid, constant, index, namespace
-from marketsai_lite.require import require
+from marketsai_lite.require import number, require, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,10 @@ class Announcement:
 
     def __post_init__(self):
         require(
-            blank=(self.blank, isinstance(self.blank, int) and self.blank >= 0, "0 or more"),
-            β=(self.β, 0 <= self.β <= 1, "in [0, 1]"),
+            blank=(self.blank, whole(self.blank, 0), "an integer >= 0"),
+            β=(self.β, 0 <= number(self.β) <= 1, "in [0, 1]"),
         )
+        object.__setattr__(self, "blank", int(self.blank))
 
     @property
     def last(self):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from marketsai_lite.economy import Box, constant, like, namespace
+from marketsai_lite.require import array, number, require
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +29,15 @@ class Cournot:
     exo = constant(0.0)
 
     def __post_init__(self):
-        costs = np.array(self.costs, dtype=float)
-        for name, ok, right in (
-            ("a", 0 < self.a < np.inf, "positive"),
-            ("b", 0 < self.b < np.inf, "positive"),
-            (
-                "costs",
-                costs.ndim == 1 and costs.size and np.isfinite(costs).all(),
-                "finite, one a firm",
-            ),
-            ("β", 0 <= self.β < 1, "in [0, 1)"),
-            ("capacity", 0 < self.capacity < np.inf, "positive"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        costs = array("costs", self.costs).copy()
+        firms = costs.ndim == 1 and costs.size > 0 and bool(np.isfinite(costs).all())
+        require(
+            a=(self.a, 0 < number(self.a) < np.inf, "positive"),
+            b=(self.b, 0 < number(self.b) < np.inf, "positive"),
+            costs=(self.costs, firms, "finite, one a firm"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
+            capacity=(self.capacity, 0 < number(self.capacity) < np.inf, "positive"),
+        )
         object.__setattr__(self, "costs", costs)
 
     @property

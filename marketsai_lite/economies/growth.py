@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economy import Box, Exogenous, namespace
-from marketsai_lite.require import require
+from marketsai_lite.require import number, require
 
 SPREAD = 0.2  # of log capital around its steady state, by which observations are scaled
 
@@ -46,22 +46,23 @@ class Growth:
     state = ("log capital",)
 
     def __post_init__(self):
-        z = self.exo.values
-        for name, ok, right in (
-            ("α", 0 < self.α < 1, "in (0, 1)"),
-            ("β", 0 < self.β < 1, "in (0, 1)"),
-            ("γ", 0 < self.γ < np.inf, "positive"),
-            ("δ", 0 < self.δ <= 1, "in (0, 1]"),
-            ("low", 0 < self.low < 1, "in (0, 1)"),
-            ("high", self.low < self.high < 1, f"in (low, 1) = ({self.low}, 1)"),
-            ("exo", z.shape[1] == 1 and z.min() > 0 and not self.exo.n, "a positive chain"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        require(
+            α=(self.α, 0 < number(self.α) < 1, "in (0, 1)"),
+            β=(self.β, 0 < number(self.β) < 1, "in (0, 1)"),
+            γ=(self.γ, 0 < number(self.γ) < np.inf, "positive"),
+            δ=(self.δ, 0 < number(self.δ) <= 1, "in (0, 1]"),
+            low=(self.low, 0 < number(self.low) < 1, "in (0, 1)"),
+            high=(
+                self.high,
+                number(self.low) < number(self.high) < 1,
+                f"in (low, 1) = ({self.low}, 1)",
+            ),
+            exo=(self.exo, is_positive(self.exo), "a positive chain"),
+        )
         log_k = np.log(self.α / (1 / self.β - 1 + self.δ)) / (1 - self.α)
         small = "so far below 1 that the steady state of capital is between e^-200 and e^200"
         require(α=(self.α, abs(log_k) < 200, small))
-        object.__setattr__(self, "scale", middle_and_half_range(z))
+        object.__setattr__(self, "scale", middle_and_half_range(self.exo.values))
 
     @property
     def actions(self):
@@ -116,6 +117,13 @@ class Growth:
 def brock_mirman(**parameters):
     """The growth model with a closed form: log utility and full depreciation."""
     return Growth(γ=1.0, δ=1.0, **parameters)
+
+
+def is_positive(chain):
+    """Whether it is an `Exogenous` chain of one positive number, without own shocks."""
+    if not isinstance(chain, Exogenous):
+        return False
+    return chain.values.shape[1] == 1 and chain.values.min() > 0 and not chain.n
 
 
 def middle_and_half_range(values):

@@ -12,7 +12,7 @@ import numpy as np
 
 from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economy import Box, Exogenous, Shocks, own_chains
-from marketsai_lite.require import require
+from marketsai_lite.require import require, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,11 @@ class Islands:
     agents = ("planner",)
 
     def __post_init__(self):
-        whole = isinstance(self.d, int | np.integer) and self.d >= 1
-        require(d=(self.d, whole, "an integer >= 1"))
+        require(
+            d=(self.d, whole(self.d, 1), "an integer >= 1"),
+            island=(self.island, isinstance(self.island, Growth), "a Growth economy"),
+        )
+        object.__setattr__(self, "d", int(self.d))
         object.__setattr__(self, "exo", own_chains(self.island.exo, self.d))
 
     @property

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economy import Exogenous, Grid, constant, index, like, namespace
+from marketsai_lite.require import array, number, require
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +44,18 @@ class LogitMonopolist:
     state = ("last price",)
 
     def __post_init__(self):
-        prices = np.array(self.prices, dtype=float)
-        for name, ok, right in (
-            ("a", np.isfinite(self.a), "finite"),
-            ("c", np.isfinite(self.c), "finite"),
-            ("μ", 0 < self.μ < np.inf, "positive"),
-            ("κ", 0 <= self.κ < np.inf, "non-negative"),
-            ("β", 0 <= self.β < 1, "in [0, 1)"),
-            ("prices", prices.ndim == 1 and prices.size and np.isfinite(prices).all(), "a grid"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        prices, chain = array("prices", self.prices).copy(), self.outside
+        grid = prices.ndim == 1 and prices.size > 0 and bool(np.isfinite(prices).all())
+        one = isinstance(chain, Exogenous) and chain.values.shape[1] == 1
+        require(
+            a=(self.a, np.isfinite(number(self.a)), "finite"),
+            c=(self.c, np.isfinite(number(self.c)), "finite"),
+            μ=(self.μ, 0 < number(self.μ) < np.inf, "positive"),
+            κ=(self.κ, 0 <= number(self.κ) < np.inf, "non-negative"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
+            prices=(self.prices, grid, "a grid"),
+            outside=(chain, one, "a chain of one number"),
+        )
         object.__setattr__(self, "prices", prices)
 
     @property

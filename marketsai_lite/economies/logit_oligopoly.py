@@ -16,6 +16,7 @@ import numpy as np
 
 from marketsai_lite.economies.logit import logit_demand
 from marketsai_lite.economy import Grid, constant, index, like, namespace
+from marketsai_lite.require import array, number, require
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +36,16 @@ class LogitOligopoly:
     exo = constant(0.0)
 
     def __post_init__(self):
-        prices, a, c = (np.array(v, dtype=float) for v in (self.prices, self.a, self.c))
-        for name, ok, right in (
-            (
-                "prices",
-                prices.ndim == 2 and prices.size > 0 and np.isfinite(prices).all(),
-                "(n, m)",
-            ),
-            ("a", a.shape == prices.shape[:1] and np.isfinite(a).all(), "finite, one a firm"),
-            ("c", c.shape == prices.shape[:1] and np.isfinite(c).all(), "finite, one a firm"),
-            ("a0", np.isfinite(self.a0), "finite"),
-            ("μ", 0 < self.μ < np.inf, "positive"),
-            ("β", 0 <= self.β < 1, "in [0, 1)"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        prices, a, c = (array(name, getattr(self, name)).copy() for name in ("prices", "a", "c"))
+        grid = prices.ndim == 2 and prices.size > 0 and bool(np.isfinite(prices).all())
+        require(
+            prices=(self.prices, grid, "finite, of shape (n, m)"),
+            a=(self.a, a.shape == prices.shape[:1] and np.isfinite(a).all(), "finite, one a firm"),
+            c=(self.c, c.shape == prices.shape[:1] and np.isfinite(c).all(), "finite, one a firm"),
+            a0=(self.a0, np.isfinite(number(self.a0)), "finite"),
+            μ=(self.μ, 0 < number(self.μ) < np.inf, "positive"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
+        )
         for name, value in (("prices", prices), ("a", a), ("c", c)):
             object.__setattr__(self, name, value)
 

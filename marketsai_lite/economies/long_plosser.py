@@ -16,6 +16,7 @@ import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD
 from marketsai_lite.economy import Box, Exogenous, like, namespace, own_chains
+from marketsai_lite.require import array, number, require, whole
 
 LOW, HIGH = -8.0, 4.0  # bounds of the actions
 
@@ -41,22 +42,19 @@ class LongPlosser:
     agents = ("planner",)
 
     def __post_init__(self):
-        A = np.array(self.A, dtype=float)
+        A = array("A", self.A).copy()
         d = len(A) if A.ndim else 0
-        θ = np.full(d, 1 / max(d, 1)) if self.θ is None else np.array(self.θ, dtype=float)
-        rows = np.atleast_1d(A).sum(-1)
-        for name, ok, right in (
-            ("A", d > 0 and A.shape == (d, d) and (A > 0).all() and (rows < 1).all(),
-             "square and positive, with rows that sum to less than 1"),
-            ("θ", θ.shape == (d,) and (θ > 0).all() and np.isfinite(θ).all(),
-             f"{d} positive numbers"),
-            ("β", 0 < self.β < 1, "in (0, 1)"),
-            ("σ", 0 <= self.σ < np.inf, "non-negative"),
-            ("nodes", isinstance(self.nodes, int | np.integer) and self.nodes >= 2,
-             "an integer >= 2"),
-        ):  # fmt: skip
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        θ = np.full(d, 1 / max(d, 1)) if self.θ is None else array("θ", self.θ).copy()
+        square = d > 0 and A.shape == (d, d) and (A > 0).all() and (A.sum(1) < 1).all()
+        weights = θ.shape == (d,) and (θ > 0).all() and np.isfinite(θ).all()
+        require(
+            A=(self.A, square, "square and positive, with rows that sum to less than 1"),
+            θ=(self.θ, weights, f"{d} positive numbers"),
+            β=(self.β, 0 < number(self.β) < 1, "in (0, 1)"),
+            σ=(self.σ, 0 <= number(self.σ) < np.inf, "non-negative"),
+            nodes=(self.nodes, whole(self.nodes, 2), "an integer >= 2"),
+        )
+        object.__setattr__(self, "nodes", int(self.nodes))
         ε, weight = np.polynomial.hermite_e.hermegauss(self.nodes)
         shock = Exogenous(self.σ * ε[:, None], np.tile(weight / weight.sum(), (self.nodes, 1)))
         ω = np.linalg.solve(np.eye(d) - self.β * A.T, θ)

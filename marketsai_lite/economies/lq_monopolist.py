@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economy import Box, Exogenous, ar1, namespace
+from marketsai_lite.require import number, require, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,19 +42,19 @@ class LQMonopolist:
     state = ("output",)
 
     def __post_init__(self):
-        for name, ok, right in (
-            ("a0", np.isfinite(self.a0), "finite"),
-            ("a1", 0 < self.a1 < np.inf, "positive"),
-            ("c", np.isfinite(self.c), "finite"),
-            ("γ", 0 < self.γ < np.inf, "positive"),
-            ("ρ", -1 < self.ρ < 1, "in (-1, 1)"),
-            ("σ", 0 <= self.σ < np.inf, "non-negative"),
-            ("β", 0 <= self.β < 1, "in [0, 1)"),
-            ("nd", isinstance(self.nd, int | np.integer) and self.nd >= 2, "an integer >= 2"),
-            ("high", self.low < self.high < np.inf, "above low"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        require(
+            a0=(self.a0, np.isfinite(number(self.a0)), "finite"),
+            a1=(self.a1, 0 < number(self.a1) < np.inf, "positive"),
+            c=(self.c, np.isfinite(number(self.c)), "finite"),
+            γ=(self.γ, 0 < number(self.γ) < np.inf, "positive"),
+            ρ=(self.ρ, -1 < number(self.ρ) < 1, "in (-1, 1)"),
+            σ=(self.σ, 0 <= number(self.σ) < np.inf, "non-negative"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
+            nd=(self.nd, whole(self.nd, 2), "an integer >= 2"),
+            low=(self.low, np.isfinite(number(self.low)), "finite"),
+            high=(self.high, number(self.low) < number(self.high) < np.inf, "above low"),
+        )
+        object.__setattr__(self, "nd", int(self.nd))
         object.__setattr__(self, "exo", ar1(self.nd, self.ρ, self.σ))
 
     @property

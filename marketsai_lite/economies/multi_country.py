@@ -14,9 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketsai_lite.economies.growth import SPREAD, booms_and_slumps, middle_and_half_range
+from marketsai_lite.economies.growth import (
+    SPREAD,
+    booms_and_slumps,
+    is_positive,
+    middle_and_half_range,
+)
 from marketsai_lite.economy import Box, Exogenous, namespace, own_chains
-from marketsai_lite.require import require
+from marketsai_lite.require import number, require, whole
 
 BOUND = 4.0  # of the actions: shares up to 55 times more or less than consumption over d
 
@@ -39,24 +44,18 @@ class MultiCountry:
     agents = ("planner",)
 
     def __post_init__(self):
-        z = self.country.values
-        for name, ok, right in (
-            ("d", isinstance(self.d, int | np.integer) and self.d >= 1, "an integer >= 1"),
-            ("α", 0 < self.α < 1, "in (0, 1)"),
-            ("β", 0 < self.β < 1, "in (0, 1)"),
-            (
-                "country",
-                z.shape[1] == 1 and z.min() > 0 and not self.country.n,
-                "a positive chain",
-            ),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        require(
+            d=(self.d, whole(self.d, 1), "an integer >= 1"),
+            α=(self.α, 0 < number(self.α) < 1, "in (0, 1)"),
+            β=(self.β, 0 < number(self.β) < 1, "in (0, 1)"),
+            country=(self.country, is_positive(self.country), "a positive chain"),
+        )
+        object.__setattr__(self, "d", int(self.d))
         log_k = np.log(self.α * self.β) / (1 - self.α)
         small = "so far below 1 that the steady state of capital is between e^-200 and e^200"
         require(α=(self.α, abs(log_k) < 200, small))
         object.__setattr__(self, "exo", own_chains(self.country, self.d))
-        object.__setattr__(self, "scale", middle_and_half_range(z))
+        object.__setattr__(self, "scale", middle_and_half_range(self.country.values))
 
     @property
     def state(self):

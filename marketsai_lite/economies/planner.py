@@ -22,6 +22,7 @@ import numpy as np
 
 from marketsai_lite.economies.growth import SPREAD, middle_and_half_range
 from marketsai_lite.economy import Box, Exogenous, namespace
+from marketsai_lite.require import number, require, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +47,22 @@ class Planner:
     agents = ("planner",)
 
     def __post_init__(self):
-        for name, ok, right in (
-            ("N", isinstance(self.N, int | np.integer) and self.N >= 1, "an integer >= 1"),
-            ("M", isinstance(self.M, int | np.integer) and self.M >= 1, "an integer >= 1"),
-            ("α", 0 < self.α < 1, "in (0, 1)"),
-            ("β", 0 < self.β < 1, "in (0, 1)"),
-            ("δ", 0 < self.δ <= 1, "in (0, 1]"),
-            ("φ", 0 < self.φ < np.inf, "positive"),
-            ("low", 0 < self.low < 1, "in (0, 1)"),
-            ("high", self.low < self.high < 1, f"in (low, 1) = ({self.low}, 1)"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {right}")
+        require(
+            N=(self.N, whole(self.N, 1), "an integer >= 1"),
+            M=(self.M, whole(self.M, 1), "an integer >= 1"),
+            α=(self.α, 0 < number(self.α) < 1, "in (0, 1)"),
+            β=(self.β, 0 < number(self.β) < 1, "in (0, 1)"),
+            δ=(self.δ, 0 < number(self.δ) <= 1, "in (0, 1]"),
+            φ=(self.φ, 0 < number(self.φ) < np.inf, "positive"),
+            low=(self.low, 0 < number(self.low) < 1, "in (0, 1)"),
+            high=(
+                self.high,
+                number(self.low) < number(self.high) < 1,
+                f"in (low, 1) = ({self.low}, 1)",
+            ),
+        )
+        for name in ("N", "M"):
+            object.__setattr__(self, name, int(getattr(self, name)))
         exo = Exogenous(
             np.array([[0.8], [1.2]]),
             np.array([[0.95, 0.05], [0.05, 0.95]]),

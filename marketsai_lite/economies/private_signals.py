@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economy import Box, Exogenous
+from marketsai_lite.require import number, require
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +33,20 @@ class PrivateSignals:
     state = ()
 
     def __post_init__(self):
-        for name, ok, must in (
-            ("a", np.isfinite(self.a), "finite"),
-            ("b", 0 < self.b < np.inf, "positive"),
-            ("d", 0 <= self.d < self.b, "in [0, b)"),
-            ("c", np.isfinite(self.c), "finite"),
-            ("σ", 0 <= self.σ < np.inf, "non-negative"),
-            ("ρ", 0.5 <= self.ρ <= 1, "in [1/2, 1]"),
-            ("β", 0 <= self.β < 1, "in [0, 1)"),
-            ("ceiling", self.c < self.ceiling < np.inf, "above the cost c"),
-        ):
-            if not ok:
-                raise ValueError(f"{name}={getattr(self, name)!r}: must be {must}")
+        require(
+            a=(self.a, np.isfinite(number(self.a)), "finite"),
+            b=(self.b, 0 < number(self.b) < np.inf, "positive"),
+            d=(self.d, 0 <= number(self.d) < number(self.b), "in [0, b)"),
+            c=(self.c, np.isfinite(number(self.c)), "finite"),
+            σ=(self.σ, 0 <= number(self.σ) < np.inf, "non-negative"),
+            ρ=(self.ρ, 0.5 <= number(self.ρ) <= 1, "in [1/2, 1]"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
+            ceiling=(
+                self.ceiling,
+                number(self.c) < number(self.ceiling) < np.inf,
+                "above the cost c",
+            ),
+        )
         values = np.array([[-self.σ], [self.σ]])
         right = np.array([[self.ρ, 1 - self.ρ], [1 - self.ρ, self.ρ]])  # P(s | θ)
         own = np.broadcast_to(right[None, :, None, :], (2, 2, 2, 2))

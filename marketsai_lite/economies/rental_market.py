@@ -19,9 +19,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketsai_lite.economies.growth import SPREAD, booms_and_slumps, middle_and_half_range
+from marketsai_lite.economies.growth import (
+    SPREAD,
+    booms_and_slumps,
+    is_positive,
+    middle_and_half_range,
+)
 from marketsai_lite.economy import Box, Exogenous, namespace
-from marketsai_lite.require import require
+from marketsai_lite.require import flag, number, require, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,24 +51,27 @@ class RentalMarket:
     scale: tuple[float, float] = field(init=False)  # mid-range and half range of z
 
     def __post_init__(self):
-        z = self.exo.values
-        whole = isinstance(self.n, int | np.integer) and not isinstance(self.n, bool)
         require(
-            n=(self.n, whole and self.n >= 1, "an integer, at least 1"),
-            α=(self.α, 0 < self.α < 1, "in (0, 1)"),
-            β=(self.β, 0 < self.β < 1, "in (0, 1)"),
-            low=(self.low, 0 < self.low < 1, "in (0, 1)"),
-            equal=(self.equal, isinstance(self.equal, bool), "True or False"),
-            high=(self.high, self.low < self.high < 1, f"in (low, 1) = ({self.low}, 1)"),
-            exo=(self.exo, z.shape[1] == 1 and z.min() > 0 and not self.exo.n, "a positive chain"),
+            n=(self.n, whole(self.n, 1), "an integer >= 1"),
+            α=(self.α, 0 < number(self.α) < 1, "in (0, 1)"),
+            β=(self.β, 0 < number(self.β) < 1, "in (0, 1)"),
+            low=(self.low, 0 < number(self.low) < 1, "in (0, 1)"),
+            equal=(self.equal, flag(self.equal), "True or False"),
+            high=(
+                self.high,
+                number(self.low) < number(self.high) < 1,
+                f"in (low, 1) = ({self.low}, 1)",
+            ),
+            exo=(self.exo, is_positive(self.exo), "a positive chain"),
         )
+        object.__setattr__(self, "n", int(self.n))
         agents = tuple(f"household {i + 1}" for i in range(self.n))
         box = Box(np.array([self.low]), np.array([self.high]))
         for name, value in (
             ("agents", agents),
             ("state", tuple(f"log capital of {agent}" for agent in agents)),
             ("actions", (box,) * self.n),
-            ("scale", middle_and_half_range(z)),
+            ("scale", middle_and_half_range(self.exo.values)),
         ):
             object.__setattr__(self, name, value)
 

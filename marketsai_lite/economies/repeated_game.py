@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marketsai_lite.economy import Grid, constant, index, like, namespace, whole
+from marketsai_lite.require import array, number, require
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +33,13 @@ class RepeatedGame:
     exo = constant(0.0)
 
     def __post_init__(self):
-        payoffs = np.array(self.payoffs, dtype=float)
-        if payoffs.ndim < 2 or payoffs.shape[0] != payoffs.ndim - 1 or payoffs.size == 0:
-            raise ValueError(f"payoffs: shape {payoffs.shape}: must be (n, m_1, ..., m_n)")
-        if not np.isfinite(payoffs).all():
-            raise ValueError(f"payoffs={payoffs!r}: must be finite")
-        if not 0 <= self.β < 1:
-            raise ValueError(f"β={self.β}: must be in [0, 1)")
+        payoffs = array("payoffs", self.payoffs).copy()
+        right = payoffs.ndim >= 2 and payoffs.shape[0] == payoffs.ndim - 1 and payoffs.size > 0
+        require(
+            **{"payoffs.shape": (payoffs.shape, right, "(n, m_1, ..., m_n)")},
+            payoffs=(payoffs, np.isfinite(payoffs).all(), "finite"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
+        )
         object.__setattr__(self, "payoffs", payoffs)
 
     @property

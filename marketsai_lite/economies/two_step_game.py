@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from marketsai_lite.economy import Grid, constant, like, namespace, whole
-from marketsai_lite.require import require
+from marketsai_lite.require import array, number, require
 
 START, AFTER_A, AFTER_B, END = range(4)
 
@@ -41,11 +41,11 @@ class TwoStepGame:
     actions = (Grid(np.array([[0.0], [1.0]])),) * 2
 
     def __post_init__(self):
-        payoffs = np.array(self.payoffs, dtype=float)
+        payoffs = array("payoffs", self.payoffs).copy()
         right = payoffs.shape == (2, 2, 2) and bool(np.isfinite(payoffs).all())
         require(
             payoffs=(self.payoffs, right, "finite, of shape (2, 2, 2)"),
-            β=(self.β, 0 <= self.β < 1, "in [0, 1)"),
+            β=(self.β, 0 <= number(self.β) < 1, "in [0, 1)"),
         )
         nothing = np.zeros((1, 2, 2))
         rewards = np.concatenate([nothing, payoffs, nothing])

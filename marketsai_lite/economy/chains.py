@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from marketsai_lite.economy.arrays import like, namespace, pick
-from marketsai_lite.require import require
+from marketsai_lite.require import array, probabilities, require, whole
 
 JOINT = 2**14  # joint states that may be listed: their transition matrix fills 2 GiB
 
@@ -74,14 +74,11 @@ class Exogenous:
         nz = len(values)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "transition", _stochastic("transition", self.transition, (nz, nz)))
-        whole = isinstance(self.n, int | np.integer) and self.n >= 0
-        require(n=(self.n, whole, "an integer >= 0"))
-        if (self.own_values is None) != (self.n == 0) or (self.own_transition is None) != (
-            self.n == 0
-        ):
-            raise ValueError(
-                f"n={self.n}: own_values and own_transition must be given exactly when n > 0"
-            )
+        require(n=(self.n, whole(self.n, 0), "an integer >= 0"))
+        object.__setattr__(self, "n", int(self.n))
+        for name in ("own_values", "own_transition"):
+            right = (getattr(self, name) is None) == (self.n == 0)
+            require(n=(self.n, right, f"positive exactly when {name} is given"))
         if self.n:
             own = _finite("own_values", self.own_values, ndim=2)
             shape = (nz, nz, len(own), len(own))
@@ -236,19 +233,16 @@ def stationary(P):
 
 
 def _finite(name, value, ndim):
-    value = np.array(value, dtype=float)
-    if value.ndim != ndim or value.size == 0 or not np.isfinite(value).all():
-        raise ValueError(f"{name}={value!r}: must be a non-empty finite array of {ndim} dimensions")
+    value = array(name, value).copy()
+    right = value.ndim == ndim and value.size > 0 and bool(np.isfinite(value).all())
+    require(**{name: (value, right, f"a non-empty finite array of {ndim} dimensions")})
     return value
 
 
 def _stochastic(name, value, shape):
     value = _finite(name, value, ndim=len(shape))
-    if value.shape != shape:
-        raise ValueError(f"{name}: shape {value.shape}: must be {shape}")
-    if (value < 0).any() or np.abs(value.sum(-1) - 1).max() > 1e-10:
-        raise ValueError(f"{name}={value!r}: rows must be non-negative and sum to one")
-    return value
+    require(**{f"{name}.shape": (value.shape, value.shape == shape, shape)})
+    return probabilities(name, value)
 
 
 def _thresholds(P):

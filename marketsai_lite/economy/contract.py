@@ -164,8 +164,8 @@ class Terms:
     Raises
     ------
     ValueError
-        If the agents' action sets are not one for each, or unlike without groups, or the groups do
-        not cover the agents in order.
+        If the agents' action sets are not one for each, not a `Box` or `Grid` of arrays, or unlike
+        without groups, or the groups do not cover the agents in order.
     """
 
     def __init__(self, economy):
@@ -176,6 +176,9 @@ class Terms:
             state=(economy.state, len(set(economy.state)) == self.dx, "distinct names"),
             actions=(economy.actions, len(economy.actions) == self.n, f"{self.n}, one an agent"),
         )
+        for agent, s in zip(economy.agents, economy.actions, strict=True):
+            right = "a Box of two arrays (da,), or a Grid of an array (m, da)"
+            require(**{f"actions of {agent}": (s, _is_action_set(s), right)})
         self.da = max(s.width for s in economy.actions)
         self.m = max(len(s.values) if isinstance(s, Grid) else 0 for s in economy.actions)
         x, i = np.zeros(self.dx), np.zeros(economy.exo.width, dtype=int)
@@ -207,6 +210,17 @@ class Terms:
         if self.ends:
             return self.economy.discount(x1, z1)
         return namespace(r).full_like(r, self.economy.β)
+
+
+def _is_action_set(s):
+    """Whether it is a Box or a Grid of arrays, none empty."""
+    if not (isinstance(s, Box | Grid) and all(isinstance(v, np.ndarray) and v.size for v in s)):
+        return False
+    return (
+        s.values.ndim == 2
+        if isinstance(s, Grid)
+        else s.low.ndim == 1 and s.low.shape == s.high.shape
+    )
 
 
 def _groups(economy, do):

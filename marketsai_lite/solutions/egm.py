@@ -19,9 +19,8 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from marketsai_lite.economies.growth import Growth
-from marketsai_lite.require import require
+from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions.chains import locate
-from marketsai_lite.tabular.arguments import number, whole
 
 ORDINARY = "one whose consumption, to the power -γ, floating-point numbers can hold"
 

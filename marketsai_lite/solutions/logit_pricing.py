@@ -26,8 +26,7 @@ import numpy as np
 from scipy.special import logsumexp, wrightomega
 
 from marketsai_lite.economies.logit import logit_demand
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array, number, whole
+from marketsai_lite.require import array, number, require, whole
 
 Vector = Sequence[float] | np.ndarray
 

@@ -17,9 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from marketsai_lite.economies.multi_country import MultiCountry
-from marketsai_lite.require import require
+from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions.chains import locate, successors
-from marketsai_lite.tabular.arguments import number, whole
 
 
 class MultiCountrySolution(NamedTuple):

@@ -24,10 +24,9 @@ import numpy as np
 from scipy.stats import qmc
 
 from marketsai_lite.economies.planner import Planner
-from marketsai_lite.require import require
+from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions.chains import locate, successors
 from marketsai_lite.solutions.scores import path_value
-from marketsai_lite.tabular.arguments import number, whole
 
 
 class PlannerSolution(NamedTuple):

@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.require import require
+from marketsai_lite.require import array, number, require, whole
 from marketsai_lite.solutions.chains import locate, successors
-from marketsai_lite.tabular.arguments import array, number, whole
 from marketsai_lite.views.table import lottery
 
 

@@ -18,8 +18,7 @@ Ma and Stachurski (2021), "Dynamic programming deconstructed", Operations Resear
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array
+from marketsai_lite.require import array, require
 from marketsai_lite.tabular.kernels import continuation, expectation
 from marketsai_lite.tabular.mdp import MDP, policy, vector
 

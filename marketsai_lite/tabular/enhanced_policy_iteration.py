@@ -20,8 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import whole
+from marketsai_lite.require import require, whole
 from marketsai_lite.tabular.bellman import action_values, expected, greedy, maximum
 from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.mdp import MDP, policy, vector

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array, whole
+from marketsai_lite.require import array, probabilities, require, whole
 from marketsai_lite.tabular.evaluate import policy_value
 from marketsai_lite.tabular.mdp import MDP
 from marketsai_lite.tabular.solve import policy_iteration
@@ -68,12 +67,14 @@ class MarkovGame:
         if self.legal is not None:
             legal = _legal(self.legal, shape, r.shape[1])
             feasible = reduce(_joint, legal)
-        problems = [MDP(r_i, self.index, self.weight, self.P, self.β, feasible) for r_i in r]
-        r = r if feasible is None else np.where(feasible, r, 0.0)
+        one = MDP(r[0], self.index, self.weight, self.P, self.β, feasible)
+        for r_i in r[1:]:  # which checks the rewards of the others
+            MDP(r_i, one.index, one.weight, one.P, one.β, feasible)
+        r = r.copy() if feasible is None else np.where(feasible, r, 0.0)
         for name, value in (("r", r), ("shape", shape), ("legal", legal)):
             object.__setattr__(self, name, value)
         for name in ("index", "weight", "P", "β"):
-            object.__setattr__(self, name, getattr(problems[0], name))
+            object.__setattr__(self, name, getattr(one, name))
 
     @property
     def n(self) -> int:
@@ -207,8 +208,7 @@ def _mixed(game, policies):
             π = np.eye(m)[π]
         if π.shape != (S, m):
             raise ValueError(f"policies[{i}]: shape {π.shape}: must be ({S},) int or ({S}, {m})")
-        if not (π >= 0).all() or np.abs(π.sum(1) - 1).max() > 1e-8:
-            raise ValueError(f"policies[{i}]: rows must be probabilities that sum to one")
+        π = probabilities(f"policies[{i}]", π)
         if game.legal is not None and (π[~game.legal[i]] > 0).any():
             s, a = np.argwhere(~game.legal[i] & (π > 0))[0]
             raise ValueError(f"policies[{i}]: action {a} in state {s}: must be legal")

@@ -24,8 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array, number, whole
+from marketsai_lite.require import array, number, require, whole
 from marketsai_lite.tabular.repeated_games import stage_games
 
 

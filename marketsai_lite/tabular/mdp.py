@@ -12,10 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import number
-
-ROW_SUM_TOLERANCE = 1e-8
+from marketsai_lite.require import array, number, probabilities, require
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +60,7 @@ class MDP:
             (r, index, weight, P, β, feasible),
             strict=True,
         ):
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, _own(value, getattr(self, name)))
 
     @property
     def n_states(self) -> int:
@@ -146,14 +143,17 @@ def _array(x, dtype) -> np.ndarray:
     return np.require(x, dtype=dtype, requirements=["C", "W"])
 
 
+def _own(x, given):
+    """`x`, copied where it is still the caller's array, who may change it."""
+    shared = isinstance(x, np.ndarray) and np.may_share_memory(x, np.asarray(given))
+    return x.copy() if shared else x
+
+
 def _real(name: str, x, ndim: int) -> np.ndarray:
-    try:
-        array = _array(x, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: must be an array of real numbers: {error}") from error
-    right = array.ndim == ndim and array.size > 0
-    require(**{f"{name}.shape": (array.shape, right, f"of {ndim} dimensions, none empty")})
-    return array
+    found = _array(array(name, x), np.float64)
+    right = found.ndim == ndim and found.size > 0
+    require(**{f"{name}.shape": (found.shape, right, f"of {ndim} dimensions, none empty")})
+    return found
 
 
 def vector(name: str, x, shape: tuple[int, ...], *, masked: bool = False) -> np.ndarray:
@@ -161,14 +161,11 @@ def vector(name: str, x, shape: tuple[int, ...], *, masked: bool = False) -> np.
 
     If masked, entries may be -inf, as where a choice is not feasible.
     """
-    try:
-        array = _array(x, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: must be an array of real numbers: {error}") from error
-    require(**{f"{name}.shape": (array.shape, array.shape == shape, shape)})
-    right = array.max() < np.inf and (masked or array.min() > -np.inf)  # NaN fails too
-    require(**{name: (array, right, "finite")})
-    return array
+    found = _array(array(name, x), np.float64)
+    require(**{f"{name}.shape": (found.shape, found.shape == shape, shape)})
+    right = found.max() < np.inf and (masked or found.min() > -np.inf)  # NaN fails too
+    require(**{name: (found, right, "finite")})
+    return found
 
 
 def policy(σ, mdp: MDP) -> np.ndarray:
@@ -184,8 +181,7 @@ def policy(σ, mdp: MDP) -> np.ndarray:
             raise ValueError(f"σ[{s}]={σ[s]}: must be a feasible action of state {s}")
         return _array(σ, np.int64)
     if σ.shape == (S, A) and np.issubdtype(σ.dtype, np.floating):
-        σ = _array(σ, np.float64)
-        _check_rows("σ", σ)
+        σ = _array(probabilities("σ", σ), np.float64)
         if mdp.feasible is not None and (σ[~mdp.feasible] > 0).any():
             s, a = np.argwhere(~mdp.feasible & (σ > 0))[0]
             raise ValueError(f"σ[{s}, {a}]={σ[s, a]}: must be 0 where infeasible")
@@ -201,22 +197,10 @@ def _discount_factor(β) -> float:
     return float(β)
 
 
-def _check_rows(name: str, rows: np.ndarray) -> None:
-    """Check that the last axis holds probabilities."""
-    if not np.isfinite(rows).all() or (rows < 0).any():
-        i = tuple(np.argwhere(~np.isfinite(rows) | (rows < 0))[0].tolist())
-        raise ValueError(f"{name}{list(i)}={rows[i]}: must be probabilities in [0, 1]")
-    sums = rows.sum(axis=-1)
-    if (np.abs(sums - 1) > ROW_SUM_TOLERANCE).any():
-        i = tuple(np.argwhere(np.abs(sums - 1) > ROW_SUM_TOLERANCE)[0].tolist())
-        raise ValueError(f"sum of row {list(i)} of {name}={sums[i]}: must be 1")
-
-
 def _stochastic_matrix(name: str, P) -> np.ndarray:
     P = _real(name, P, 2)
     require(**{f"{name}.shape": (P.shape, P.shape[0] == P.shape[1], "square")})
-    _check_rows(name, P)
-    return P
+    return _array(probabilities(name, P), np.float64)
 
 
 def _rewards(r, feasible, β) -> tuple[np.ndarray, np.ndarray | None]:
@@ -270,5 +254,5 @@ def _weight(weight, shape: tuple[int, int, int], feasible) -> np.ndarray | None:
         raise ValueError(f"weight.shape={weight.shape}: must be {shape}")
     if feasible is not None:
         weight = np.where(feasible[:, :, None], weight, np.eye(shape[2])[0])
-    _check_rows("weight", weight)
+    weight = _array(probabilities("weight", weight), np.float64)
     return None if shape[2] == 1 else weight

@@ -19,8 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array, whole
+from marketsai_lite.require import array, require, whole
 from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.mdp import MDP, vector
 from marketsai_lite.tabular.rng import states, xoshiro256pp

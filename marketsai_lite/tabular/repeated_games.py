@@ -36,8 +36,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import array, flag, number, whole
+from marketsai_lite.require import array, flag, number, probabilities, require, whole
 from marketsai_lite.tabular.repeated_games_fast import duopoly
 from marketsai_lite.tabular.repeated_games_general import session
 from marketsai_lite.tabular.rng import states
@@ -265,13 +264,12 @@ def stage_games(
     n = π.shape[1] if π.ndim > 2 else 0
     right = π.ndim == n + 2 and len(set(π.shape[2:])) == 1 and π.shape[2] >= 2 and len(π) > 0
     shape = f"{kind}, one axis of m >= 2 actions for each of the n agents"
-    odds = weights.shape == π.shape[:1] and (weights >= 0).all()
-    odds = odds and abs(weights.sum() - 1) <= 1e-12
     require(**{"payoffs.shape": (np.shape(payoffs), right, shape)})
     require(
         payoffs=(payoffs, np.isfinite(π).all(), "finite numbers"),
-        demand=(demand, odds, f"{len(π)} probabilities that sum to one"),
+        demand=(demand, weights.shape == π.shape[:1], f"{len(π)} probabilities"),
     )
+    weights = probabilities("demand", weights)
     with np.errstate(over="ignore"):
         most = float(np.abs(π).max() / (1 - float(β)))
     require(payoffs=(payoffs, most <= 1e300, "so small that payoffs / (1 - β) is at most 1e300"))

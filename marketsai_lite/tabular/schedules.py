@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import number, whole
+from marketsai_lite.require import number, require, whole
 
 CONSTANT, HARMONIC, POWER, EXPONENTIAL = range(4)
 

@@ -24,8 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.require import require
-from marketsai_lite.tabular.arguments import number, whole
+from marketsai_lite.require import number, require, whole
 from marketsai_lite.tabular.compiled import njit
 from marketsai_lite.tabular.repeated_games import stage_games, warn
 from marketsai_lite.tabular.rng import states, xoshiro256pp

@@ -17,9 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import require
+from marketsai_lite.require import flag, number, require, whole
 from marketsai_lite.tabular import kernels
-from marketsai_lite.tabular.arguments import flag, number, whole
 from marketsai_lite.tabular.evaluate import relative_value
 from marketsai_lite.tabular.maximize import Maximizer, MonotoneMaximizer, check_monotone
 from marketsai_lite.tabular.mdp import MDP, policy, vector
