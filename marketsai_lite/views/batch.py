@@ -301,15 +301,6 @@ class Batch:
             rows[k, : len(s.values), : s.width] = s.values
         return self._place(rows)
 
-    def _box(self):
-        """Bounds of the actions (n, da), zero where a row is filled up, and room for rounding."""
-        low, high = (np.zeros((self.terms.n, self.terms.da)) for _ in range(2))
-        for k, s in enumerate(self.economy.actions):
-            ends = (s.values.min(0), s.values.max(0)) if isinstance(s, Grid) else s
-            low[k, : s.width], high[k, : s.width] = ends
-        finite = np.where(np.isfinite(high - low), high - low, 1.0)
-        return self._place(low), self._place(high), self._place(SLACK * finite)
-
     def _restart(self, restarted, reached, u, generator):
         # a look costs nothing on a CPU; elsewhere it would wait for the device
         eager = self.device.type == "cpu" and not torch.compiler.is_compiling()

@@ -106,7 +106,7 @@ class Induced:
 
     def observe(self, x, z):
         o = self.economy.observe(x, z)
-        return o[..., self.number : self.number + 1, : self.terms.seen(self.number)]
+        return o[..., self.number : self.number + 1, : self.terms.sees(self.number)]
 
     def accounts(self, x, z, a):
         accounts = self.economy.accounts(x, z, self.everybody(x, z, a))
@@ -124,7 +124,7 @@ class Induced:
         others = [j for j in range(self.terms.n) if j != k]
         rows = {k: own[..., 0, :]}
         for number, (j, policy) in enumerate(zip(others, self.policies, strict=True)):
-            row = policy(o[..., j, : self.terms.seen(j)])
+            row = policy(o[..., j, : self.terms.sees(j)])
             self._check(f"policies[{number}]", row, (*lead, economy.actions[j].width))
             rows[j] = padded(row, da)
         return xp.stack([rows[j] for j in range(self.terms.n)], -2)
