@@ -96,7 +96,8 @@ PROMISES = {
                  r"accounts\['Y'\] shape=\(2, 1\): must be \(3,\) or \(3, 1\)"),
     "units": (Cournot, {"exo": Exogenous([[0.0]], [[1.0]], [[0.0]], np.ones((1, 1, 1, 1)), 3)},
               "^exo.n=3: must be at most 2"),
-    "unlike agents": (Taxes, {"groups": None}, r'^groups=None: must be given, .* as \(Group\("firm"'),
+    "unlike agents": (
+        Taxes, {"groups": None}, r'^groups=None: must be given, .* as \(Group\("firm"'),
     "groups in another order": (Taxes, {"groups": Taxes.groups[::-1]}, "^groups=.*from agent 0"),
     "groups of some": (Taxes, {"groups": Taxes.groups[:1]}, "^groups=.*of all 3 agents"),
     "groups of unlike": (Taxes, {"groups": (Group("all", slice(0, 3), Taxes.actions[0], 4),)},

@@ -14,8 +14,8 @@ from marketsai_lite.require import require
 
 B = 3  # copies that are followed
 MANY = 256  # copies that are looked at again, where all of the few have ended
-BEGINS = """above 0 in some copy: every copy has ended when it begins.
-Chains start in their stationary distribution, so an absorbing state of exo is where they begin;
+BEGINS = """above 0 in some copy: every copy has ended when it begins. \
+Chains start in their stationary distribution, so an absorbing state of exo is where they begin; \
 for a random end let an i.i.d. shock say "last period" and let x remember it"""
 TORCH = "the functions of `namespace(x)` and constants by `like`, without looking at numbers"
 
@@ -44,7 +44,8 @@ def check_economy(economy, rng, periods=50):
     finite and of the promised shape, the functions pure and deterministic, and a batch must give
     what its members give one by one.  The optional members are held to their promises too: who has
     ended earns nothing for ever, prices given are prices found, somebody always may do something.
-    Where PyTorch is installed, its tensors must give the same numbers as NumPy's arrays.
+    Where PyTorch is installed, its tensors must give the same numbers as NumPy's arrays; functions
+    may not look at numbers, so that an `Induced` with trained policies, which do, is refused.
 
     Parameters
     ----------
@@ -241,10 +242,8 @@ def _members_alone(terms, period):
         whole = _arrays(getattr(terms.economy, name)(*inputs))
         for b in range(B):
             one = _arrays(getattr(terms.economy, name)(*(_member(v, b) for v in inputs)))
-            same = all(
-                u[b].shape == np.shape(v) and np.allclose(u[b], v, 1e-12, 1e-14)
-                for u, v in zip(whole, one, strict=True)
-            )
+            pairs = [(u[b], v) for u, v in zip(whole, one, strict=True)]
+            same = all(u.shape == np.shape(v) and np.allclose(u, v, 1e-12, 1e-14) for u, v in pairs)
             _hold(f"period {t}: {name} of member {b}", "differs alone", same, "as in its batch")
 
 
@@ -317,10 +316,8 @@ def _pure(terms, name, t, *inputs):
     alone = all(np.array_equal(u, v) for u, v in zip(flat, copies, strict=True))
     _hold(f"period {t}: inputs of {name}", "modified", alone, "left alone")
     again = getattr(terms.economy, name)(*inputs)
-    same = all(
-        np.array_equal(u, v, equal_nan=True)
-        for u, v in zip(_arrays(first), _arrays(again), strict=True)
-    )
+    pairs = zip(_arrays(first), _arrays(again), strict=True)
+    same = all(np.array_equal(u, v, equal_nan=True) for u, v in pairs)
     _hold(f"period {t}: {name}", "random", same, "deterministic: everything random is in exo")
     return first
 

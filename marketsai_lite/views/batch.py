@@ -220,6 +220,8 @@ class Batch:
 
         On a device other than the CPU what is wrong stops the program there, without a message.
         """
+        tensor = isinstance(actions, torch.Tensor)
+        require(actions=(actions, tensor, "a tensor, as torch.as_tensor(actions) makes one"))
         n, da, B = self.terms.n, self.terms.da, self.size
         numbers = not actions.is_floating_point()
         shape = (B, n) if numbers else (B, n, da)
@@ -322,6 +324,9 @@ class Batch:
         return (self._draw(w, generator, *lead) for w in (self.terms.dx, self.exo.width))
 
     def _draw(self, width, generator, *lead):
+        if not (generator is None or isinstance(generator, torch.Generator)):
+            right = "a torch.Generator, as torch.Generator().manual_seed(0)"
+            require(generator=(generator, False, right))
         shape = (*lead, self.size, width)
         return torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
 
