@@ -266,3 +266,14 @@ def test_a_price_takers_gradient_passes_prices_by():
     slope = (α - 1) * R / (2 * K) * k + α * w / (2 * K)  # of income, through both prices
     assert gradients[1] == pytest.approx(taken, rel=1e-12)
     assert gradients[0] == pytest.approx(taken + slope / (R * k + w) * by_k, rel=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [0, np.random.default_rng(0)])
+def test_what_is_no_generator_is_refused(wrong):
+    batch = Batch(LQMonopolist(), 2)
+    state, a = batch.reset(generator()), torch.full((2, 1, 1), 3.0)
+    for call in (batch.reset, batch.uniforms, lambda g: batch.step(state, a, g)):
+        with pytest.raises(ValueError, match=r"^generator=.*: must be a torch\.Generator, as"):
+            call(wrong)
+    with pytest.raises(ValueError, match=r"(?s)^actions=array.*be a tensor, as torch\.as_tensor"):
+        batch.step(state, a.numpy(), generator())

@@ -96,16 +96,17 @@ PROMISES = {
                  r"accounts\['Y'\] shape=\(2, 1\): must be \(3,\) or \(3, 1\)"),
     "units": (Cournot, {"exo": Exogenous([[0.0]], [[1.0]], [[0.0]], np.ones((1, 1, 1, 1)), 3)},
               "^exo.n=3: must be at most 2"),
-    "unlike agents": (Taxes, {"groups": None}, "^agents=.*must be in `groups`"),
+    "unlike agents": (
+        Taxes, {"groups": None}, r'^groups=None: must be given, .* as \(Group\("firm"'),
     "groups in another order": (Taxes, {"groups": Taxes.groups[::-1]}, "^groups=.*from agent 0"),
     "groups of some": (Taxes, {"groups": Taxes.groups[:1]}, "^groups=.*of all 3 agents"),
     "groups of unlike": (Taxes, {"groups": (Group("all", slice(0, 3), Taxes.actions[0], 4),)},
                          "^actions='all': must be the action set of each member"),
     "a group too wide": (
-        Taxes, {"groups": (*Taxes.groups[:1], Taxes.groups[1]._replace(width=5))}, "^width=5"),
+        Taxes, {"groups": (*Taxes.groups[:1], Taxes.groups[1]._replace(sees=5))}, "^sees=5"),
     "a column beyond": (
-        Taxes, {"groups": (*Taxes.groups[:1], Taxes.groups[1]._replace(width=1))},
-        "observations of government=.*must be zero beyond the width 1"),
+        Taxes, {"groups": (*Taxes.groups[:1], Taxes.groups[1]._replace(sees=1))},
+        "observations of government=.*must be zero from column 1 on"),
     "a discount above one": (Attrition, {"discount": scaled(2.0)}, r"discount=.*be in \[0, 1\]"),
     "a negative discount": (Attrition, {"discount": scaled(-1.0)}, r"discount=.*be in \[0, 1\]"),
     "one discount for all": (Attrition, {"discount": lambda s, x, z: 0.9 * x[..., :1]},
@@ -169,6 +170,18 @@ PROMISES = {
 }  # fmt: skip
 
 
+class Lottery(Clock):
+    """A game that ends where the chain is in its second state."""
+
+    def discount(self, x1, z1):
+        return self.β * (z1.aggregate < 1.5) + 0 * x1
+
+
+def once(n):
+    """A chain whose second state is absorbing, or one without memory if `n` is 2."""
+    return Exogenous([[1.0], [2.0]], [[0.9, 0.1], [0.9, 0.1] if n == 2 else [0.0, 1.0]])
+
+
 @pytest.mark.parametrize("promise", PROMISES)
 def test_check_economy_notices(promise, rng):
     kind, members, words = PROMISES[promise]
@@ -186,6 +199,73 @@ def test_a_discount_factor_of_one_is_refused(rng):
         check_economy(replace(Savers(), β=1.0), rng)
 
 
+def test_an_end_that_comes_before_the_beginning_is_refused(rng):
+    with pytest.raises(ValueError, match=r"^discount after the first period=.*let x remember it"):
+        check_economy(Lottery(exo=once(1)), rng)
+
+
+class Remembered(Attrition):
+    """An i.i.d. shock says that a period is the last, and the state remembers it."""
+
+    def step(self, x, z, a):
+        return x * (z.aggregate < 1.5), x * (1 + a[..., 0])
+
+    def legal(self, x, z):
+        return namespace(x).stack([x == x, x == x], -1)
+
+
+def test_an_end_by_a_shock_that_the_state_remembers_is_right(rng):
+    check_economy(Remembered(exo=once(2)), rng)
+
+
+class Stopping(Clock):
+    """Who stops is paid nothing, so that three copies may all end at once."""
+
+    state = ("the game is on",)
+
+    def initial(self, u):
+        return 1.0 + 0.0 * u
+
+    def step(self, x, z, a):
+        return x * (a[..., 0].mean(-1)[..., None] == 0), 0 * a[..., 0]
+
+    def observe(self, x, z):
+        return namespace(x).stack([x, x], -2)
+
+    def legal(self, x, z):
+        return namespace(x).stack([x == x, x == x], -1)[..., [0, 0], :]
+
+    def discount(self, x1, z1):
+        return self.β * x1[..., [0, 0]]
+
+
+def test_a_game_that_chance_ends_at_once_is_right():
+    for seed in range(5):  # three copies all stop in the first period with probability 27/64
+        check_economy(Stopping(), np.random.default_rng(seed), periods=3)
+
+
+def test_a_mistake_in_numpy_is_raised_before_any_tensor_is_tried(rng):
+    def step(s, x, z, a):
+        return x, x @ np.ones((5, 1))
+
+    with pytest.raises(ValueError, match=r"^matmul: "):
+        check_economy(broken(LQMonopolist, step=step), rng)
+    with pytest.raises(AttributeError, match="'aggregates'"):
+        check_economy(broken(LQMonopolist, step=lambda s, x, z, a: (x, z.aggregates)), rng)
+
+
+def test_a_property_that_builds_the_chains_again_is_refused(rng):
+    exo = property(lambda s: Exogenous([[0.0]], [[1.0]]))
+    with pytest.raises(ValueError, match=r"^exo='another each time': must be a field"):
+        check_economy(type("Rebuilt", (Cournot,), {"exo": exo})(), rng)
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0)])
+def test_what_is_no_generator_is_refused(rng):
+    with pytest.raises(ValueError, match=r"^rng=.*: must be np\.random\.default_rng\(0\)"):
+        check_economy(Cournot(), rng)
+
+
 def test_a_mistake_in_a_step_is_reported_as_it_is(rng):
     with pytest.raises(NameError, match="income"):
         check_economy(broken(LQMonopolist, step=lambda s, x, z, a: (x, income)), rng)  # noqa: F821
@@ -200,7 +280,7 @@ def test_random_actions_are_legal(rng):
 
 def test_groups_are_found_where_agents_are_alike():
     terms = Terms(Savers())
-    assert [(g.name, g.members, g.width) for g in terms.groups] == [("ana", slice(0, 2), 3)]
+    assert [(g.name, g.members, g.sees) for g in terms.groups] == [("ana", slice(0, 2), 3)]
     assert [g.name for g in Terms(Cournot()).groups] == ["firm"]
     terms = Terms(Taxes())
-    assert [terms.seen(k) for k in range(3)] == [4, 4, 2] and (terms.da, terms.m) == (2, 3)
+    assert [terms.sees(k) for k in range(3)] == [4, 4, 2] and (terms.da, terms.m) == (2, 3)

@@ -216,3 +216,12 @@ def test_expected_profit_is_the_average_of_step(rng):
 def test_bad_parameters_are_refused(make, name):
     with pytest.raises(ValueError, match=f"^{name}"):
         make()
+
+
+def test_arguments_in_the_wrong_order_are_refused():
+    game = dilemma(0.9).game
+    mdp, σ = induced(game, [np.zeros(4, dtype=int)] * 2, 0), np.zeros(4, dtype=int)
+    with pytest.raises(ValueError, match=r"(?s)^mdp=.*an MDP, after the policy: \(σ, mdp\)"):
+        policy_value(mdp, σ)
+    with pytest.raises(ValueError, match=r"(?s)^game=.*a MarkovGame, before the policies"):
+        best_response([σ, σ], game, 0)

@@ -13,7 +13,8 @@ from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economy import Shocks, Terms, check_economy, namespace, stationary
-from marketsai_lite.solutions import private_signals
+from marketsai_lite.solutions import cournot, private_signals
+from marketsai_lite.solutions.best_response import best_response_gain
 from marketsai_lite.tabular.games import best_response
 from marketsai_lite.tabular.solve import policy_iteration
 from marketsai_lite.views.batch import Batch
@@ -195,3 +196,48 @@ def test_a_policy_of_the_wrong_shape_is_refused(economy, policies, words, rng):
     z = one.exo.shocks(one.exo.initial(rng.random((5, one.exo.width))))
     with pytest.raises(ValueError, match=words):
         one.step(x, z, np.full((5, 1, Terms(one).da), 0.5))
+
+
+@pytest.mark.parametrize("away", [0.0, 0.1])
+@pytest.mark.parametrize("agent", [0, "firm 2"])
+def test_the_gain_in_cournots_market_is_the_formula(away, agent):
+    """The profit at the best response is b q*^2, and a quantity that misses it by d loses b d^2."""
+    economy = Cournot(a=1.2, b=0.8, costs=(0.1, 0.3), β=0.5)
+    q = cournot.nash(economy) + away
+    k, grid = (0 if agent == 0 else 1), np.linspace(0, 1, 401)
+    grids = [[q[0]], [q[1]]]
+    grids[k] = np.union1d(grid, q[k])
+    found = best_response_gain(economy, lambda o: q[:, None] + 0 * o[..., :1], agent, *grids,
+                               actions=grid)  # fmt: skip
+    star = (economy.a - economy.costs[k] - economy.b * q[1 - k]) / (2 * economy.b)
+    exact = economy.b * (q[k] - star) ** 2 / (1 - economy.β)
+    assert (found.gain >= 0).all()
+    step = economy.b * 0.00125**2 / (1 - economy.β)  # what half a step of the grid costs
+    np.testing.assert_allclose(found.gain, exact, atol=step + 1e-12)
+    np.testing.assert_allclose(found.own, (economy.b * star**2) / 0.5 - exact, atol=1e-12)
+
+
+def test_one_function_sees_what_is_legal():
+    """As the act of a trained agent: it takes the first of its legal choices."""
+    economy = Turns()
+
+    def act(o):
+        legal = o[..., 3:]
+        assert legal.shape[-1] == 3
+        return economy.prices[legal.argmax(-1)][..., None]
+
+    one = Induced(economy, act, "firm 2")
+    x, z = np.array([[0.8, 0.5, 1.0]]), Shocks(np.zeros((1, 1)), np.zeros((1, 0, 1)))
+    assert one.everybody(x, z, np.array([[[0.3]]]))[0, :, 0].tolist() == [0.8, 0.3]
+    prices = economy.prices
+    found = best_response_gain(economy, act, "firm 2", prices, prices, [0.0, 1.0])
+    assert (found.gain >= 0).all() and found.gain.max() > 0.01
+
+
+def test_a_policy_that_looks_at_numbers_is_named(rng):
+    def trained(o):
+        found = torch.as_tensor(o, device="cpu").double()
+        return 0 * found[..., :1] if isinstance(o, torch.Tensor) else 0 * o[..., :1]
+
+    with pytest.raises(ValueError, match=r"policies=<function .*trained.*without numbers"):
+        check_economy(Induced(Cournot(), trained, 0), rng)

@@ -30,7 +30,7 @@ RULES = {
     "deep/": ("numpy torch tqdm", "deep economy views.batch"),
     "solutions/": (
         "numpy scipy",
-        "economies economy solutions tabular views.table",
+        "economies economy solutions tabular views.table views.induced",
     ),
     "experiments/": (
         "numpy",

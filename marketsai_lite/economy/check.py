@@ -13,6 +13,10 @@ from marketsai_lite.economy.contract import Box, Grid, Terms
 from marketsai_lite.require import require
 
 B = 3  # copies that are followed
+MANY = 256  # copies that are looked at again, where all of the few have ended
+BEGINS = """above 0 in some copy: every copy has ended when it begins. \
+Chains start in their stationary distribution, so an absorbing state of exo is where they begin; \
+for a random end let an i.i.d. shock say "last period" and let x remember it"""
 TORCH = "the functions of `namespace(x)` and constants by `like`, without looking at numbers"
 
 
@@ -23,12 +27,8 @@ class Period(NamedTuple):
     ----------
     t : int
         Its number.
-    x : array (B, dx)
-        States.
-    z : Shocks
-        Shocks.
-    a : array (B, n, da)
-        Actions.
+    x, z, a : array (B, dx), Shocks, array (B, n, da)
+        States, shocks and actions.
     """
 
     t: int
@@ -44,7 +44,8 @@ def check_economy(economy, rng, periods=50):
     finite and of the promised shape, the functions pure and deterministic, and a batch must give
     what its members give one by one.  The optional members are held to their promises too: who has
     ended earns nothing for ever, prices given are prices found, somebody always may do something.
-    Where PyTorch is installed, its tensors must give the same numbers as NumPy's arrays.
+    Where PyTorch is installed, its tensors must give the same numbers as NumPy's arrays; functions
+    may not look at numbers, so that an `Induced` with trained policies, which do, is refused.
 
     Parameters
     ----------
@@ -58,8 +59,9 @@ def check_economy(economy, rng, periods=50):
     Raises
     ------
     ValueError
-        At the first broken promise, naming it.
+        At the first broken promise, naming it.  What goes wrong in NumPy is raised as it is.
     """
+    _hold("rng", rng, isinstance(rng, np.random.Generator), "np.random.default_rng(0), say")
     terms, exo = _parameters(economy), economy.exo
     u = rng.random((B, terms.dx))
     _runs_without_numbers(terms, [("initial", (u,))])
@@ -69,11 +71,10 @@ def check_economy(economy, rng, periods=50):
     ended, prices = np.zeros((B, terms.n), dtype=bool), None
     for t in range(periods):
         z = exo.shocks(i)
-        if t == 0:
-            a = np.zeros((B, terms.n, terms.da))
-            _runs_without_numbers(terms, _calls(terms, x, z, a))
         legal = _legal(terms, t, x, z)
         period = Period(t, x, z, _actions(terms, rng, legal))
+        if t == 0:
+            _runs_without_numbers(terms, _calls(terms, *period[1:]))
         x1, r = _step(terms, period)
         _observations(terms, period)
         _accounts(terms, period)
@@ -83,6 +84,8 @@ def check_economy(economy, rng, periods=50):
         _in_torch(terms, period, x1, exo.shocks(i1))
         over = np.all(ended, -1)  # a period after the last agent's end
         ended = _ends(terms, period, ended, x1, r, exo.shocks(i1))
+        if t == 0 and ended.all() and not r.any():
+            _begins(terms)
         x, i = x1, i1
         if over.any():  # such copies start afresh, so that the path is not all ends
             again = over.reshape(B, 1)
@@ -115,6 +118,13 @@ def _parameters(economy):
         _action_set(action)
     terms, n, units = Terms(economy), len(economy.agents), economy.exo.n
     grids = [isinstance(s, Grid) for s in economy.actions]
+    first, again = economy.exo, economy.exo
+    _hold(
+        "exo",
+        "another each time",
+        first is again,
+        "a field or class attribute, not built by a property",
+    )
     _hold("β", economy.β, 0.0 <= economy.β < 1.0, "in [0, 1)")
     _hold("exo.n", units, n == 1 or units <= n, f"at most {n}, the number of agents")
     _hold("legal", economy.actions, any(grids) or not terms.masks, "absent: no agent has a grid")
@@ -148,16 +158,16 @@ def _legal(terms, t, x, z):
     return legal
 
 
-def _actions(terms, rng, legal):
-    a = np.zeros((B, terms.n, terms.da))
+def _actions(terms, rng, legal, size=B):
+    a = np.zeros((size, terms.n, terms.da))
     for k, s in enumerate(terms.economy.actions):
-        a[:, k, : s.width] = sample_action(s, rng, B, None if legal is None else legal[:, k])
+        a[:, k, : s.width] = sample_action(s, rng, size, None if legal is None else legal[:, k])
     return a
 
 
 def _step(terms, period):
-    t, x, z, a = period
-    x1, r = _pure(terms, "step", t, x, z, a)
+    t, *inputs = period
+    x1, r = _pure(terms, "step", t, *inputs)
     _array(f"period {t}: state", x1, (B, terms.dx))
     _array(f"period {t}: rewards", r, (B, terms.n))
     return x1, r
@@ -170,8 +180,8 @@ def _observations(terms, period):
     _hold(f"{name} shape", obs.shape, obs.ndim == 3, f"({B}, {terms.n}, do)")
     _array(name, obs, (B, terms.n, terms.do))
     for group in terms.groups:
-        rest = obs[:, group.members, group.width :]
-        right = f"zero beyond the width {group.width} of its group"
+        rest = obs[:, group.members, group.sees :]
+        right = f"zero from column {group.sees} on, where its group sees nothing"
         _hold(f"{name} of {group.name}", rest, not rest.any(), right)
 
 
@@ -214,6 +224,17 @@ def _ends(terms, period, ended, x1, r, z1):
     return d == 0
 
 
+def _begins(terms):
+    """Not every copy has ended when it begins; seen on many, from a generator of their own."""
+    economy, exo, rng = terms.economy, terms.economy.exo, np.random.default_rng(0)
+    x, i = economy.initial(rng.random((MANY, terms.dx))), exo.initial(rng.random((MANY, exo.width)))
+    z = exo.shocks(i)
+    legal = economy.legal(x, z) if terms.masks else None
+    x1, r = economy.step(x, z, _actions(terms, rng, legal, MANY))
+    d = economy.discount(x1, exo.shocks(exo.next(i, rng.random((MANY, exo.width)))))
+    _hold("discount after the first period", 0.0, d.any() or r.any(), BEGINS)
+
+
 def _members_alone(terms, period):
     """A batch gives what its members give one by one."""
     t, x, z, a = period
@@ -221,10 +242,8 @@ def _members_alone(terms, period):
         whole = _arrays(getattr(terms.economy, name)(*inputs))
         for b in range(B):
             one = _arrays(getattr(terms.economy, name)(*(_member(v, b) for v in inputs)))
-            same = all(
-                u[b].shape == np.shape(v) and np.allclose(u[b], v, 1e-12, 1e-14)
-                for u, v in zip(whole, one, strict=True)
-            )
+            pairs = [(u[b], v) for u, v in zip(whole, one, strict=True)]
+            same = all(u.shape == np.shape(v) and np.allclose(u, v, 1e-12, 1e-14) for u, v in pairs)
             _hold(f"period {t}: {name} of member {b}", "differs alone", same, "as in its batch")
 
 
@@ -238,6 +257,7 @@ def _runs_without_numbers(terms, calls):
         return torch.empty(np.shape(v), dtype=torch.float64, device="meta")
 
     for name, inputs in calls:
+        getattr(terms.economy, name)(*inputs)  # its own error, if it does not run in NumPy either
         _try(terms, name, [_each(bare, v) for v in inputs])
 
 
@@ -296,10 +316,8 @@ def _pure(terms, name, t, *inputs):
     alone = all(np.array_equal(u, v) for u, v in zip(flat, copies, strict=True))
     _hold(f"period {t}: inputs of {name}", "modified", alone, "left alone")
     again = getattr(terms.economy, name)(*inputs)
-    same = all(
-        np.array_equal(u, v, equal_nan=True)
-        for u, v in zip(_arrays(first), _arrays(again), strict=True)
-    )
+    pairs = zip(_arrays(first), _arrays(again), strict=True)
+    same = all(np.array_equal(u, v, equal_nan=True) for u, v in pairs)
     _hold(f"period {t}: {name}", "random", same, "deterministic: everything random is in exo")
     return first
 

@@ -73,14 +73,14 @@ class Group(NamedTuple):
         Of the agents, who stand side by side.
     actions : Box | Grid
         The action set of each member.
-    width : int
+    sees : int
         Numbers that a member observes; the rest of its row is zero.
     """
 
     name: str
     members: slice
     actions: Box | Grid
-    width: int
+    sees: int
 
     @property
     def size(self) -> int:
@@ -95,20 +95,22 @@ class Economy(Protocol):
     then has a default.
 
     ``groups``
-        A tuple of `Group`, in the order of the agents.  Default: one group, or one for each run of
-        agents with equal action sets.  Must be given where agents differ in the kind or length of
-        their actions.
+        A tuple of `Group`, in the order of the agents.  Default: one for each run of neighbours
+        with equal action sets.  Must be given where agents differ in the kind or length of their
+        actions.
     ``discount(x1, z1) -> (..., n)``
         What a reward of the period that begins with state `x1` and shocks `z1` is worth today.
         Default: β.  Zero ends the game for an agent; the state must then be one in which nothing
-        the agent does earns or changes anything.
+        the agent does earns or changes anything.  Chains start in their stationary distribution, so
+        an absorbing state of `exo` would have ended every game before it began.  For a random end
+        let an i.i.d. shock say "last period" and let `x` remember it.
     ``market(x, z, a) -> (..., dm)``
         Prices and aggregates that form among the agents; then ``step(x, z, a, m=None)`` takes them,
         and computes them itself if they are None.  A price taker is one who ignores its influence
         on m.  Default: nothing.
     ``legal(x, z) -> (..., n, m)``
-        Which of the m rows of its grid an agent may choose; at least one.  Who waits has one.
-        Default: all.
+        Which of the m rows of its grid an agent may choose; at least one.  An
+        agent whose turn it is not has exactly one legal row.  Default: all.
     """
 
     @property
@@ -125,7 +127,7 @@ class Economy(Protocol):
 
     @property
     def exo(self) -> Exogenous:
-        """The exogenous processes, built once: a field."""
+        """The exogenous processes, built once: a field or class attribute."""
 
     @property
     def actions(self) -> tuple[Box | Grid, ...]:
@@ -135,7 +137,12 @@ class Economy(Protocol):
         """Uniforms (..., dx) to a first state (..., dx)."""
 
     def step(self, x, z, a) -> tuple[Any, Any]:
-        """State (..., dx), `Shocks`, actions (..., n, da) to next state and rewards (..., n)."""
+        """State (..., dx), `Shocks`, actions (..., n, da) to next state and rewards (..., n).
+
+        Of the actions ``a[..., k, :]`` is agent k's, filled up with zeros to the longest.  Leading
+        dimensions are arbitrary, so index from the end.  A constant must be broadcast to them:
+        ``β + 0 * x`` has the batch's shape where ``β`` alone has none.
+        """
 
     def observe(self, x, z) -> Any:
         """What each agent knows when it acts: (..., n, do)."""
@@ -201,9 +208,9 @@ class Terms:
         """The economy's step, with prices and aggregates `m` as given or as they form."""
         return self.economy.step(x, z, a) if m is None else self.economy.step(x, z, a, m)
 
-    def seen(self, k):
+    def sees(self, k):
         """Numbers that agent `k` observes; the rest of its row is zero."""
-        return next(g.width for g in self.groups if k in range(self.n)[g.members])
+        return next(g.sees for g in self.groups if k in range(self.n)[g.members])
 
     def discount(self, x1, z1, r):
         """Discounts, of the shape of the rewards `r` (..., n)."""
@@ -227,7 +234,11 @@ def _groups(economy, do):
     actions, n = economy.actions, len(economy.agents)
     if getattr(economy, "groups", None) is None:
         alike = all(type(s) is type(actions[0]) and s.width == actions[0].width for s in actions)
-        require(agents=(economy.agents, alike, "in `groups`, since their action sets are unlike"))
+        right = (
+            "given, since agents' action sets are unlike, as "
+            '(Group("firm", slice(0, 2), box, numbers it sees), ...)'
+        )
+        require(groups=(None, alike, right))
         starts = [0, *[k for k in range(1, n) if not _equal(actions[k - 1], actions[k])], n]
         return tuple(
             Group(_name(economy.agents[i:j]), slice(i, j), actions[i], do)
@@ -244,7 +255,7 @@ def _groups(economy, do):
         same = all(_equal(actions[k], group.actions) for k in members)
         require(
             actions=(group.name, same, "the action set of each member of the group"),
-            width=(group.width, 0 < group.width <= do, f"in 1, ..., {do}, what is observed"),
+            sees=(group.sees, 0 < group.sees <= do, f"in 1, ..., {do}, what is observed"),
         )
     require(groups=(groups, after == n, f"of all {n} agents"))
     return tuple(groups)

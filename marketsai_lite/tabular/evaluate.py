@@ -48,6 +48,8 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
     ValueError
         If β is so near 1 that floating-point numbers cannot tell the values.
     """
+    order = "an MDP, after the policy: (σ, mdp)"
+    require(mdp=(mdp, isinstance(mdp, MDP), order))
     σ = policy(σ, mdp)
     if σ.ndim == 1:
         r = mdp.r[np.arange(mdp.n_states), σ]

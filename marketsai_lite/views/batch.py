@@ -220,6 +220,8 @@ class Batch:
 
         On a device other than the CPU what is wrong stops the program there, without a message.
         """
+        tensor = isinstance(actions, torch.Tensor)
+        require(actions=(actions, tensor, "a tensor, as torch.as_tensor(actions) makes one"))
         n, da, B = self.terms.n, self.terms.da, self.size
         numbers = not actions.is_floating_point()
         shape = (B, n) if numbers else (B, n, da)
@@ -301,15 +303,6 @@ class Batch:
             rows[k, : len(s.values), : s.width] = s.values
         return self._place(rows)
 
-    def _box(self):
-        """Bounds of the actions (n, da), zero where a row is filled up, and room for rounding."""
-        low, high = (np.zeros((self.terms.n, self.terms.da)) for _ in range(2))
-        for k, s in enumerate(self.economy.actions):
-            ends = (s.values.min(0), s.values.max(0)) if isinstance(s, Grid) else s
-            low[k, : s.width], high[k, : s.width] = ends
-        finite = np.where(np.isfinite(high - low), high - low, 1.0)
-        return self._place(low), self._place(high), self._place(SLACK * finite)
-
     def _restart(self, restarted, reached, u, generator):
         # a look costs nothing on a CPU; elsewhere it would wait for the device
         eager = self.device.type == "cpu" and not torch.compiler.is_compiling()
@@ -331,6 +324,9 @@ class Batch:
         return (self._draw(w, generator, *lead) for w in (self.terms.dx, self.exo.width))
 
     def _draw(self, width, generator, *lead):
+        if not (generator is None or isinstance(generator, torch.Generator)):
+            right = "a torch.Generator, as torch.Generator().manual_seed(0)"
+            require(generator=(generator, False, right))
         shape = (*lead, self.size, width)
         return torch.rand(shape, generator=generator, device=self.device, dtype=self.dtype)
 

@@ -32,6 +32,10 @@ class Induced:
         of `agent` is not used; or one for each other agent, in order, from what it observes
         (..., do_k) to its action (..., da_k).  Deterministic; actions are vectors, those of a grid
         its rows.  They take the arrays that the economy is given, NumPy's or PyTorch's.
+        The one function gets what `Terms.see` gives, as the `act` of a trained agent wants it:
+        where the economy has `legal`, observations are followed by which are legal.  A trained
+        policy looks at numbers, and in its own precision: `check_economy` names it, since what is
+        to be checked is the whole economy.
     agent : int or str
         Whose problem: its number or its name.
 
@@ -106,7 +110,7 @@ class Induced:
 
     def observe(self, x, z):
         o = self.economy.observe(x, z)
-        return o[..., self.number : self.number + 1, : self.terms.seen(self.number)]
+        return o[..., self.number : self.number + 1, : self.terms.sees(self.number)]
 
     def accounts(self, x, z, a):
         accounts = self.economy.accounts(x, z, self.everybody(x, z, a))
@@ -114,20 +118,27 @@ class Induced:
 
     def everybody(self, x, z, a):
         """Actions (..., n, da) of all agents, when this one does `a` (..., 1, da_k)."""
-        economy, da, o = self.economy, self.terms.da, self.economy.observe(x, z)
+        economy, da, o = self.economy, self.terms.da, self.terms.see(x, z)
         own, k, lead = padded(a, da), self.number, tuple(a.shape[:-2])
         xp = namespace(own)
         if callable(self.policies):
-            joint = self.policies(o)
+            joint = self._ask("policies", self.policies, o)
             self._check("policies", joint, (*lead, self.terms.n, da))
             return xp.concatenate([joint[..., :k, :], own, joint[..., k + 1 :, :]], -2)
         others = [j for j in range(self.terms.n) if j != k]
         rows = {k: own[..., 0, :]}
         for number, (j, policy) in enumerate(zip(others, self.policies, strict=True)):
-            row = policy(o[..., j, : self.terms.seen(j)])
+            row = self._ask(f"policies[{number}]", policy, o[..., j, : self.terms.sees(j)])
             self._check(f"policies[{number}]", row, (*lead, economy.actions[j].width))
             rows[j] = padded(row, da)
         return xp.stack([rows[j] for j in range(self.terms.n)], -2)
+
+    def _ask(self, name, policy, o):
+        try:
+            return policy(o)
+        except NotImplementedError as error:  # of a tensor that has a shape and no numbers
+            right = "one that does without numbers, to be checked; check the whole economy instead"
+            raise ValueError(f"{name}={policy!r}: must be {right}") from error
 
     def _check(self, name, actions, shape):
         given = tuple(actions.shape)

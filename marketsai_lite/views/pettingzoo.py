@@ -50,7 +50,7 @@ class ParallelView(ParallelEnv):
         self.render_mode = None
         self._number = {agent: k for k, agent in enumerate(self.possible_agents)}
         self._sets = economy.actions
-        self._widths = [self._terms.seen(k) for k in self._number.values()]
+        self._widths = [self._terms.sees(k) for k in self._number.values()]
         self.observation_spaces, self.action_spaces = {}, {}
         for agent, k in self._number.items():
             self.observation_spaces[agent] = self._observation_space(k)
