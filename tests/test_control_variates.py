@@ -83,8 +83,9 @@ def slow_hedge(δ, z, z1):
         for j in range(e.shape[-1]):
             was, now = e[..., j] - e[..., j].mean(), e1[..., j] - e1[..., j].mean()
             ρ = (was * now).sum() / (was * was).sum()
-            for k in range(δ.shape[1]):
+            for k in range(e.shape[1]):
                 surprise = least_squares((now - ρ * was)[:, k : k + 1], ν)
+                surprise = surprise - surprise.mean()
                 left[:, k] = least_squares(left[:, k : k + 1], surprise)[:, 0]
     return left
 
@@ -130,10 +131,11 @@ def test_each_agent_loses_the_luck_of_its_own_shock_and_keeps_its_effect(g):
 def test_news_hold_each_shock_of_few_units_and_the_mean_of_many(g, n, units, own, common):
     z, e = normal(g, 4, 2), normal(g, 4, units, 1)
     got = news(Shocks(z, e), n)
-    assert got.common.shape == (4, common) and got.own.shape == (4, n, own)
+    assert got.common.shape == (4, common)
+    assert got.own.shape == ((4, units, 1) if own else (4, n, 0))
     assert torch.equal(got.common[:, :2], z)
     if own:
-        assert torch.equal(got.own[:, :units], e) and (got.own[:, units:] == 0).all()
+        assert torch.equal(got.own, e)
         torch.testing.assert_close(got.common[:, 2:], e.mean(1))
     elif units > FEW:
         torch.testing.assert_close(got.common[:, 2:], e.mean(1))
@@ -165,3 +167,14 @@ def test_the_cost_does_not_grow_with_the_square_of_the_agents(g):
 
     few, many = seconds(100), seconds(1_000)
     assert many < 30 * few + 0.01  # a square would take 100 times as long
+
+
+def test_who_has_no_own_shock_keeps_the_mean_of_its_errors(g):
+    """Two of three agents have own shocks; nobody's mean error is explained away."""
+    z, e = torch.sign(normal(g, 5_000, 1)), torch.sign(normal(g, 5_000, 2, 1))
+    now, then = (news(Shocks(a, b), 3) for a, b in ((z, e), (follow(g, z), follow(g, e))))
+    δ = 1 + normal(g, 5_000, 3)
+    z, z1 = (News(*(v[None] for v in x)) for x in (now, then))
+    got = hedged(δ, z, z1)
+    torch.testing.assert_close(got, slow_hedge(δ, z, z1), rtol=0, atol=1e-4)
+    assert (got.mean(0) - 1).abs().max() < 0.06

@@ -123,8 +123,8 @@ def induced(game, policies, agent):
         If a policy has the wrong shape, an action is out of range or illegal, or probabilities do
         not sum to one.
     """
-    order = "a MarkovGame, before the policies: (game, policies, agent)"
-    require(game=(game, isinstance(game, MarkovGame), order))
+    right = "a MarkovGame, before the policies: (game, policies, agent)"
+    require(game=(game, isinstance(game, MarkovGame), right))
     require(agent=(agent, whole(agent, 0, game.n - 1), f"in 0, ..., {game.n - 1}"))
     agent = int(agent)
     S, m = game.r.shape[1], game.shape[agent]
