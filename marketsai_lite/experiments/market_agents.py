@@ -14,6 +14,7 @@ import numpy as np
 from marketsai_lite.economies.announcement import Announcement
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.rental_market import RentalMarket
+from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import cournot
 
 COST = 900
@@ -95,7 +96,7 @@ def known(economy):
 def firms(seed, learner, n):
     """Return total output where the firms come to rest, and what the best response would gain."""
     economy, (module, _, settings) = market(n), LEARNERS[learner]
-    act = trained(economy, module, settings, seed, copies=60, horizon=50).act
+    act = _deep.train(economy, module, 60, seed, horizon=50, **settings).act
     q = np.full(n, economy.capacity / 2)
     for _ in range(50):
         q = act(economy.observe(q, None))[:, 0]
@@ -108,7 +109,7 @@ def firms(seed, learner, n):
 def households(seed, given):
     """Return the share that two households of equal wealth save, in several states."""
     economy = RentalMarket(n=2, equal=True)
-    act = trained(economy, "apg", RENTAL | {"given": given}, seed, copies=24).act
+    act = _deep.train(economy, "apg", 24, seed, horizon=None, given=given, **RENTAL).act
     x = np.log(economy.k_ss) + np.linspace(-0.3, 0.3, 7)[:, None, None]
     z = economy.exo.shocks(np.arange(2)[:, None])
     s = act(economy.observe(np.broadcast_to(x, (7, 2, 2)), z))
@@ -119,19 +120,8 @@ def listener(seed, memory):
     """Return the share of announcements that are answered rightly."""
     economy = Announcement()
     settings = LISTENER | {"steps": economy.last + 1, "memory": memory}
-    remember = trained(economy, "ppo", settings, seed, copies=64).remember
+    remember = _deep.train(economy, "ppo", 64, seed, horizon=None, **settings).remember
     signal, h = np.array([[-1.0], [1.0]]), np.zeros((2, 1, memory))
     for t in range(economy.last + 1):
         a, h = remember(economy.observe(np.concatenate([signal, 0 * signal + t], 1), None), h)
     return {"right": (a[:, 0] == signal).mean()}
-
-
-def trained(economy, name, settings, seed, copies, horizon=None):
-    """Train an agent of the named module; return its result."""
-    from importlib import import_module
-
-    from marketsai_lite.deep.train import train
-    from marketsai_lite.views.batch import Batch
-
-    config = import_module(f"marketsai_lite.deep.{name}").Config(**settings)
-    return train(Batch(economy, copies, horizon=horizon), config, seed)
