@@ -4,13 +4,13 @@ Each file holds one idea; in the order of reading:
 
 =====================  =============================================================================
 `equations`            what the papers print, each equation a pure function
-`control_variates`     luck, as far as the shocks explain it, subtracted from an agent's errors
+`control_variates`     the part of an agent's errors that the exogenous shocks explain, subtracted
 `networks`             networks for one agent or n, with weights that they share or of their own
 `policies`             what a group of agents observes and remembers becomes an action
 `critics`              what states are worth, by what each agent knows or by everything there is
 `adam`                 gradient steps on one vector that holds all weights
 `replay`               the latest experience of all copies, to learn from again
-`world`                the copies of an economy, seen through the agents' scales
+`world`                the copies of an economy, with observations and rewards standardized
 `rollout`              acting: some periods are played and kept as a path
 `run`                  curves, checkpoints, and a watch for what is not finite
 `train`                the one loop that trains every agent, and what it asks of an agent
@@ -21,4 +21,6 @@ Each file holds one idea; in the order of reading:
 =====================  =============================================================================
 
 To train one: ``train.train(Batch(economy, 64), ppo.Config(), seed=0)``.
+The words of the field, such as TD error, replay or off-policy, are explained in
+``book/glossary.md``.
 """

@@ -87,7 +87,7 @@ class Policy(nn.Sequential):
 
 
 class APG(nn.Module):
-    """Policies and their average, critics and their target, the level of the values.
+    """Policies and their average, critics and their target, the constant in the values.
 
     `value` is V of the policies, and NaN without a critic.
     """

@@ -1,10 +1,10 @@
 r"""Control variates: what the shocks explain is subtracted from TD errors.
 
-A TD error is mostly luck: good news moves the value far more than one action does.  The shocks'
-innovations ν, what :math:`z_{t+1}` holds beyond its regression on :math:`z_t`, are news that no
-action influenced.  Least squares finds the slopes h, and δ - h·ν has the same mean in every state
-but far less variance, up to an error in h of the order of the number of shocks over the number of
-rows.  A trader would say that the agent hedges.
+A TD error is mostly luck, that is, shocks: good news moves the value far more than one action does.
+The shocks' innovations ν, what :math:`z_{t+1}` holds beyond its regression on :math:`z_t`, are news
+that no action influenced.  Least squares finds the slopes h, and δ - h·ν has the same mean in every
+state but far less variance, up to an error in h of the order of the number of shocks over the
+number of rows.  A trader would say that the agent hedges.
 
 This holds where the conditional mean of the shocks is linear in them, as for independent chains of
 two states and for Rouwenhorst's; otherwise what is added to δ depends on the shocks alone, which

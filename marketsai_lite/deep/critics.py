@@ -26,8 +26,8 @@ class Critic(nn.Module):
     Attributes
     ----------
     level : (n,)
-        The mean level of the values, which no action changes: a number of its own, which is fitted
-        at once; the network learns their shape.
+        The critic is a constant plus a network.  This is the constant, which is set directly, since
+        the average value says nothing about which action is better.
     """
 
     level: torch.Tensor

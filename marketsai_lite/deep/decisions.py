@@ -1,4 +1,7 @@
-"""What an agent that learns off-policy keeps of every period, and what luck it takes out of it."""
+"""What an agent that learns off-policy keeps of every period.
+
+`control_variates` subtracts from its errors the part that the exogenous shocks explain.
+"""
 
 import torch
 

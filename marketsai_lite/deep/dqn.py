@@ -10,12 +10,13 @@ next action, the other values it.  `dueling`: the network adds a value and advan
 rewards of several periods before the estimate takes over.
 
 Departures from Mnih et al. (2015).  Where a copy is truncated the value of the state it had reached
-stands for the rest.  The level of the values is a number of its own.  The target network moves a
-little with every update; squared error and Adam; the learning rate falls to zero.  A box of actions
-is divided into `levels` in each of its dimensions, one head of the network for each, and Q is the
-*mean* of the heads, as in Seyde et al. (2023): the maximum is then easy for any number of
-dimensions, and right where Q is a sum over them, that is, where rewards and transitions fall apart
-into dimensions.  The policy that is judged looks between the levels, at the peak of a parabola.
+stands for the rest.  Q is a constant plus a network.  The constant is set directly, since the
+average value says nothing about which action is better.  The target network moves a little with
+every update; squared error and Adam; the learning rate falls to zero.  A box of actions is divided
+into `levels` in each of its dimensions, one head of the network for each, and Q is the *mean* of
+the heads, as in Seyde et al. (2023): the maximum is then easy for any number of dimensions, and
+right where Q is a sum over them, that is, where rewards and transitions fall apart into dimensions.  The policy that is judged
+looks between the levels, at the peak of a parabola.
 
 `hedge` removes from every target what the shocks explain (`control_variates`).
 """
@@ -76,7 +77,7 @@ class Config:
 
 
 class DQN(nn.Module):
-    """The networks, their target, their average, and the level of the values.
+    """The networks, their target, their average, and the constant in Q.
 
     `value` is Q of every action, (..., n, m) for a grid and (..., n, heads, m) for a box, whose
     mean over the heads is the value of an action; only where all agents are of one group.

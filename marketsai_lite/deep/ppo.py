@@ -15,8 +15,8 @@ which action is better.  The learning rate falls to zero and the policy that is 
 over the last updates.
 
 `hedge` removes from every TD error what the period's shocks explain (`control_variates`).  It
-favors no action, and in economies where luck moves the value far more than one action does, it is
-the difference between noise and a gradient.
+favors no action, and in economies where the shocks move the value far more than one action does, it
+is the difference between noise and a gradient.
 """
 
 import copy

@@ -10,7 +10,7 @@ from marketsai_lite.economy import Box
 
 
 class QNetwork(nn.Module):
-    """Q-factors (..., n, heads, m) of a group's scaled observations, but for their level.
+    """Q-factors (..., n, heads, m) of a group's scaled observations, but for their constant.
 
     Choices k (..., n, heads) are numbers of actions, one for each head.
     """
@@ -30,7 +30,7 @@ class QNetwork(nn.Module):
             self.register_buffer("values", torch.as_tensor(group.actions.values), persistent=False)
 
     def forward(self, o):
-        """Q-factors, but for their level."""
+        """Q-factors, but for their constant."""
         y = self.net(o)
         a = y[..., self.dueling :].unflatten(-1, (self.heads, self.m))
         q = equations.dueling(y[..., None, :1], a) if self.dueling else a

@@ -6,12 +6,13 @@ the policy's entropy is below its target, and falls where it is above.  With sev
 critics of its own observation and action, for its own reward or the mean of all (`team`).
 
 Departures from Haarnoja et al. (2018).  Where a copy is truncated the value of the state it had
-reached stands for the rest.  The level of the values is a number of its own.  The losses share one
-backward pass: the policy climbs the critics as they were before the step.  The target critics move
-faster (τ .02, not .005).  The critics have SiLU, not ReLU, whose kinks attract the policy, and one
-wide layer, which follows small differences between actions better than two narrow ones; they see
-actions multiplied by `STRETCH`.  The target entropy is half the usual.  The learning rate falls to
-zero and the policy that is judged is an average over the last updates.
+reached stands for the rest.  A critic is a constant plus a network.  The constant is set directly,
+since the average value says nothing about which action is better.  The losses share one backward
+pass: the policy climbs the critics as they were before the step.  The target critics move faster
+(τ .02, not .005).  The critics have SiLU, not ReLU, whose kinks attract the policy, and one wide
+layer, which follows small differences between actions better than two narrow ones; they see actions
+multiplied by `STRETCH`.  The target entropy is half the usual.  The learning rate falls to zero and
+the policy that is judged is an average over the last updates.
 
 `hedge` removes from every target what the period's shocks explain (`control_variates`).
 """
@@ -109,12 +110,12 @@ class Critics(nn.Module):
         self.twins = Twins([width + self.da, *hidden, 1], copies)
 
     def forward(self, o, a):
-        """Q, but for its level."""
+        """Q, but for its constant."""
         return self.twins(torch.cat([o, STRETCH * a[..., : self.da]], -1))[..., 0].movedim(0, -1)
 
 
 class SAC(nn.Module):
-    """Actors, twin critics and their target, temperatures, the level, the averaged actors.
+    """Actors, twin critics and their target, temperatures, the constant, the averaged actors.
 
     `value` is Q, with the entropy bonus, at the policy's action without noise.
     """

@@ -49,7 +49,7 @@ def require_batch(batch, box=False):
 
 
 class World:
-    """The copies of an economy that agents live in, seen through the agents' scales.
+    """The copies of an economy that agents live in, with observations and rewards standardized.
 
     Observations are shifted and scaled to mean zero and standard deviation one, and rewards too,
     by a survey of random play at the beginning; the scales are then left alone.  Where a game may
