@@ -10,7 +10,7 @@ from tools.book import ROOT
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = re.search(r"## Add an economy\n(.*?)\n## ", GUIDE, flags=re.S).group(1)
-ECONOMY, USE = re.findall(r"```python\n(.*?)```", SECTION, flags=re.S)
+ECONOMY, USE, GAME, PLAY = re.findall(r"```python\n(.*?)```", SECTION, flags=re.S)
 AGENTS = re.search(r"## Add an agent\n(.*?)\n## ", GUIDE, flags=re.S).group(1)
 AGENT, TRAIN = re.findall(r"```python\n(.*?)```", AGENTS, flags=re.S)
 
@@ -18,7 +18,7 @@ AGENT, TRAIN = re.findall(r"```python\n(.*?)```", AGENTS, flags=re.S)
 @pytest.fixture(scope="module")
 def found():
     names = {"__name__": "guide"}
-    exec(ECONOMY + USE, names)
+    exec(ECONOMY + USE + GAME + PLAY, names)
     return names
 
 
@@ -58,6 +58,28 @@ def test_the_guides_grid_is_closed_where_it_says(found):
         words = rf"^grid of 'log fish': at state \[{at}.*\[\[{share}\]\] leads to .*a wider grid"
         with pytest.raises(ValueError, match=words):
             table(*ends)
+
+
+def test_the_game_of_the_guide_is_short():
+    body = GAME[GAME.index("@dataclass") :]
+    assert len([line for line in body.splitlines() if line.strip()]) <= 27
+
+
+def test_the_guides_game_pays_what_it_says_and_ends_after_the_last_period(found):
+    """At a price of 1/2 the shop sells 1/4, of which the landlord has three tenths."""
+    start, after = found["start"], found["after"]
+    assert [group[3] for group in found["leases"].terms.groups] == [1, 2]
+    np.testing.assert_allclose(after.reward, [[0.175, 0.025]] * 2000, atol=1e-7)
+    last = start.i[:, 0] == 1
+    assert 0.08 < last.float().mean() < 0.12
+    np.testing.assert_allclose(after.discount, 0.95 * ~last[:, None].expand(-1, 2), atol=1e-7)
+    np.testing.assert_array_equal(after.reached.x, np.stack([np.ones(2000), last], 1))
+    np.testing.assert_array_equal(after.state.x[:, 0], ~last)
+    np.testing.assert_array_equal(after.state.x[:, 1], 0)
+    z = found["leases"].shocks(start).aggregate[:, 0]
+    seen = found["leases"].observe(start)
+    np.testing.assert_array_equal(seen[:, 0], 0)
+    np.testing.assert_array_equal(seen[:, 1, 1], z)
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,48 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
+import marketsai_lite
 from tools.book import ROOT, repository
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+TABLES, AGENTS = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+ROOMS = sorted(path.parent.name for path in ROOT.glob("marketsai_lite/*/__init__.py"))
+
+
+def short(code):
+    return len([line for line in code.split("\n\n")[1].splitlines() if line.strip()]) <= 10
+
+
 def test_the_example_of_the_readme_runs(capsys):
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     found = {}
-    exec(code, found)
+    exec(TABLES, found)
     assert 0 <= found["loss"] < 0.02
     assert capsys.readouterr().out.startswith("A firm that only sees its profits ends 0.")
     observation, _ = found["environment"].reset(seed=0)
     assert found["environment"].observation_space.contains(observation)
-    statements = [line for line in code.split("\n\n")[1].splitlines() if line.strip()]
-    assert len(statements) <= 10
+    assert short(TABLES)
+
+
+def test_the_deep_agents_of_the_readme_come_near_the_equilibrium(capsys):
+    found = {}
+    exec(AGENTS, found)
+    np.testing.assert_allclose(found["produced"], 1 / 3, rtol=0.05)
+    out = capsys.readouterr().out
+    assert out.startswith("The firms produce [0.3")
+    assert out.endswith("; in equilibrium [0.333 0.333].\n")
+    assert short(AGENTS)
+
+
+def test_every_room_of_the_package_is_on_the_map():
+    assert re.findall(r"^\| `… (\w+)/`", README, flags=re.M) == re.findall(
+        r"^`(\w+)`  ", marketsai_lite.__doc__, flags=re.M
+    )
+    assert sorted(re.findall(r"^\| `… (\w+)/`", README, flags=re.M)) == ROOMS
 
 
 @pytest.mark.parametrize("page", ["README.md", "book/how_to_use.md"])
