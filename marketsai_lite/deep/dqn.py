@@ -15,8 +15,8 @@ average value says nothing about which action is better.  The target network mov
 every update; squared error and Adam; the learning rate falls to zero.  A box of actions is divided
 into `levels` in each of its dimensions, one head of the network for each, and Q is the *mean* of
 the heads, as in Seyde et al. (2023): the maximum is then easy for any number of dimensions, and
-right where Q is a sum over them, that is, where rewards and transitions fall apart into dimensions.  The policy that is judged
-looks between the levels, at the peak of a parabola.
+right where Q is a sum over them, that is, where rewards and transitions fall apart into dimensions.
+The policy that is judged looks between the levels, at the peak of a parabola.
 
 `hedge` removes from every target what the shocks explain (`control_variates`).
 """
