@@ -66,7 +66,7 @@ def test_with_equal_wealth_all_three_concepts_save_the_planners_share():
 
 
 def test_a_listener_with_memory_remembers_and_one_without_does_not():
-    assert (found("right", economy="announcement", memory=16) > 0.95).all()
+    assert (found("right", economy="announcement", memory=market_agents.MEMORY) > 0.95).all()
     assert (found("right", economy="announcement", memory=0) == 0.5).all()
 
 

@@ -17,7 +17,7 @@ from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import cournot
 
-COST = 900
+COST = 1_800
 CHAOTIC = True
 SEEDS = 10
 FIRMS = (2, 3, 5)
@@ -44,8 +44,9 @@ LEARNERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 GIVEN = ("nothing", "policies", "prices")
 RENTAL: dict[str, Any] = dict(updates=200, steps=80, hidden=(16,), rate=1e-2)
+MEMORY = 32  # numbers that a listener with a memory carries on
 LISTENER: dict[str, Any] = dict(
-    updates=60,
+    updates=40,
     minibatches=2,
     epochs=4,
     λ=1.0,
@@ -67,7 +68,7 @@ def cells():
         for given in GIVEN:
             cell = {"economy": "rental", "given": given, "seed": seed}
             found[f"rental markets, given {given}, seed {seed}"] = cell
-        for memory in (16, 0):
+        for memory in (MEMORY, 0):
             cell = {"economy": "announcement", "memory": memory, "seed": seed}
             found[f"announcement, memory {memory}, seed {seed}"] = cell
     return found
