@@ -211,6 +211,8 @@ def test_functions_take_arrays_and_tensors_of_any_batch(g, shape):
     assert act(o).shape == shape and act(o).dtype == np.float64 and (act(o) == 1).all()
     y = act(torch.as_tensor(o, dtype=torch.float32))
     assert y.dtype == torch.float32 and y.shape == shape
+    third = world.function(lambda o: 0 * o + 1 / 3)  # which an integer could not hold
+    assert (third(torch.as_tensor(o).long()) - 1 / 3).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,10 @@ class World:
             kind = {"dtype": self.batch.dtype, "device": self.batch.device}
             o = self.scaled(torch.as_tensor(observations, **kind))
             found = f(o, *arguments)
-            if isinstance(observations, Tensor):
+            if isinstance(observations, Tensor) and observations.is_floating_point():
                 return _each(found, lambda y: y.to(observations))
+            if isinstance(observations, Tensor):  # whole numbers in, others out
+                return _each(found, lambda y: y.to(observations.device))
             return _each(found, lambda y: y.double().numpy(force=True))
 
         return g
