@@ -29,13 +29,22 @@ def network(widths, gain=1.0, copies=None):
     return mlp(widths, gain) if copies is None else Copies(copies, widths, gain)
 
 
+class Rows(nn.Sequential):
+    """Layers for rows (..., in) with any leading axes, which are laid flat once for all layers."""
+
+    def forward(self, x):
+        """Rows (..., in) to (..., out)."""
+        y = super().forward(x.reshape(-1, x.shape[-1]))
+        return y.view(*x.shape[:-1], y.shape[-1])
+
+
 def mlp(widths, gain=1.0):
     """One network, with orthogonal weights at the start."""
     layers = [nn.Linear(i, o) for i, o in pairwise(widths)]
     for layer in layers:
         nn.init.orthogonal_(layer.weight, gain if layer is layers[-1] else math.sqrt(2))
         nn.init.zeros_(layer.bias)
-    return nn.Sequential(*[m for layer in layers[:-1] for m in (layer, nn.SiLU())], layers[-1])
+    return Rows(*[m for layer in layers[:-1] for m in (layer, nn.SiLU())], layers[-1])
 
 
 class Copies(nn.Module):
