@@ -116,7 +116,7 @@ def test_the_message_names_only_the_setting_that_differs(path, key):
 
 def test_a_changed_source_is_refused(path, monkeypatch):
     finished(Target(), path)
-    monkeypatch.setattr(run, "source", lambda economy: "another")
+    monkeypatch.setattr(run, "source", lambda economy, *agent: "another")
     with pytest.raises(ValueError, match=r"was written with source='?[0-9a-f]{12}.*source='?ano"):
         resumed(Target(), path)
 
@@ -253,3 +253,32 @@ def test_scales_that_are_handed_over_skip_the_survey(agent):
         assert all(np.array_equal(u, v) for u, v in zip(a, b, strict=True))
     other = steps(first.scales._replace(r=tuple(2 * v for v in first.scales.r)))[1]
     assert not np.array_equal(other.act(np.zeros((1, 1, 2))), second.act(np.zeros((1, 1, 2))))
+
+
+def test_so_is_what_an_agent_does_that_was_written_elsewhere(path, monkeypatch):
+    """A reader's own agent, in a notebook or a package of hers, counts as well."""
+
+    class Mine(ppo.Config):
+        def agent(self, world, rng):
+            return Learner(world, self, rng)
+
+    class Learner(ppo.PPO):
+        bold = 1.0
+
+    def go(updates):
+        return train(Batch(Target(), 8), Mine(updates=updates, log_every=1), 0, checkpoint=path)
+
+    go(2)
+    go(2)
+    monkeypatch.setattr(Learner, "bold", 2.0)
+    with pytest.raises(ValueError, match="was written with source="):
+        go(2)
+
+
+def test_scales_that_were_handed_over_are_part_of_a_run(path):
+    config = ppo.Config(updates=2, log_every=1)
+    first = train(Batch(Target(), 8), config, 0)
+    train(Batch(Target(), 8), config, 0, scales=first.scales, checkpoint=path)
+    train(Batch(Target(), 8), config, 0, scales=first.scales, checkpoint=path)
+    with pytest.raises(ValueError, match="was written with scales="):
+        train(Batch(Target(), 8), config, 0, checkpoint=path)

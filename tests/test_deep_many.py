@@ -10,7 +10,7 @@ from diagnostics import LINE, PLANE, POINTS, Fuse, Killed, Masked, Mortal, Targe
 from marketsai_lite.deep import apg, dqn, ppo, sac
 from marketsai_lite.deep.train import train
 from marketsai_lite.deep.world import SURVEY
-from marketsai_lite.economy import namespace
+from marketsai_lite.economy import Box, constant, namespace
 from marketsai_lite.views.batch import Batch
 
 SHORT = {"updates": 12, "hidden": (8,), "log_every": 2}
@@ -157,3 +157,44 @@ def test_all_but_ppo_play_without_memory():
         result = train(Batch(Town(), 8, horizon=5), SMALL[name], 0)
         action, h = result.remember(np.zeros((4, 3, 4)), np.zeros((4, 3, 0)))
         assert h.shape == (4, 3, 0) and action.shape == (4, 3, 2)
+
+
+@dataclass(frozen=True)
+class Burden:
+    """What the first does brings it ten times as much and costs the second twenty times its square.
+
+    The second's own action does nothing; together they do best at a = 1/4.
+    """
+
+    bound: float = 1.0  # of the second's action, which makes it a group of its own
+    agents = ("first", "second")
+    state = ("x",)
+    β = 0.0
+    exo = constant(0.0)
+
+    @property
+    def actions(self):
+        return tuple(Box(np.zeros(1), np.full(1, high)) for high in (1.0, self.bound))
+
+    def initial(self, u):
+        return 0 * u
+
+    def step(self, x, z, a):
+        a = a[..., 0, :]
+        return x, namespace(x).concatenate([10 * a, -20 * a**2], -1)
+
+    def observe(self, x, z):
+        return namespace(x).stack([x, x], -2)
+
+    def accounts(self, x, z, a):
+        return {}
+
+
+@pytest.mark.parametrize("bound", [1.0, 2.0])
+def test_rewards_that_are_added_up_have_one_unit(bound):
+    economy = Burden(bound)
+    plan = apg.Config(updates=150, steps=1, critic=False, hidden=(8,), rate=1e-2)
+    team = ppo.Config(updates=80, steps=4, minibatches=2, hidden=(8,), λ=0.0, team=True, rate=1e-2)
+    for config, error in ((plan, 0.01), (team, 0.04)):
+        a = train(Batch(economy, 64), config, 0).act(np.zeros((2, 1)))[0, 0]
+        assert a == pytest.approx(0.25, abs=error)

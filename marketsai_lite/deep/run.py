@@ -163,7 +163,7 @@ class Run:
             p.set_state(state) if isinstance(p, torch.Generator) else p.load_state_dict(state)
 
 
-def identity(batch, config, seed, scales, learner) -> dict[str, str]:
+def identity(batch, config, seed, scales=None, learner=None) -> dict[str, str]:
     """What the numbers of a run depend on, by name: economy, settings, seed, batch and source."""
     agent = type(config).__module__.rpartition(".")[2]
     found = {"economy": type(batch.economy).__qualname__, "agent": agent, "seed": seed}
@@ -177,18 +177,18 @@ def identity(batch, config, seed, scales, learner) -> dict[str, str]:
         found |= {name: getattr(one, f.name) for name, f in zip(names, held, strict=True)}
         found |= {} if held else {"parameters": one}
     words = {name: _word(value) for name, value in found.items()}
-    return words | {"source": source(batch.economy, config, learner)}
+    return words | {"source": source(batch.economy, type(config), learner)}
 
 
-def source(economy, config, learner) -> str:
+def source(economy, *agent) -> str:
     """Digest of the code of an economy, of the models it holds, and of what trains agents in it.
 
-    That is the agents of this package, and the classes of `config` and `learner` wherever they are.
+    That is the agents of this package, and the classes of an `agent` wherever they are.
     """
     room = Path(__file__).parents[1]
     files = sorted(f for pattern in SOURCES for f in room.glob(pattern))
     texts = [f.read_text(encoding="utf-8") for f in files]
-    for kind in (*_kinds(economy), *_kinds(config), learner):
+    for kind in (*_kinds(economy), *filter(None, agent)):
         members = {k: v for k, v in vars(kind).items() if not k.startswith("__")}
         texts += [_text(sys.modules.get(kind.__module__)), *map(_text, vars(kind).values())]
         texts.append(_word(members))  # constants of a class that was typed into a notebook
