@@ -28,6 +28,7 @@ from marketsai_lite.economies.planner import Planner
 from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economy import Exogenous, Grid, ar1, constant, own_chains, stationary
+from marketsai_lite.running.output import print_anything
 from marketsai_lite.solutions import (
     brock_mirman,
     cournot,
@@ -765,6 +766,7 @@ def attempt(function, draw, seed):
 
 
 def main(seed, draws):
+    print_anything()
     cases = list(CASES.items()) * 20 + list(SLOW.items())
     counts, wrong = Counter(), Counter()
     slowest = Counter()

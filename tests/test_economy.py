@@ -300,8 +300,11 @@ TEMPLATES = (
 @pytest.mark.parametrize("economy", TEMPLATES, ids=lambda e: type(e).__name__)
 def test_parameters_of_another_type_are_refused_by_name(economy):
     for name in (f.name for f in fields(economy) if f.init):
-        scalar = isinstance(getattr(economy, name), int | float)
-        for wrong in NO_NUMBERS if scalar else NO_ARRAYS:
+        value = getattr(economy, name)
+        wrongs = NO_NUMBERS if isinstance(value, int | float) else NO_ARRAYS
+        if isinstance(value, bool):  # True and False are right, and no other numbers
+            wrongs = (1.0, *[wrong for wrong in wrongs if wrong is not True])
+        for wrong in wrongs:
             with pytest.raises(ValueError, match=rf"(?s)^{name}=.*: must be "):
                 replace(economy, **{name: wrong})
 

@@ -157,7 +157,7 @@ def upward(files):
     ]
 
 
-SOURCES = {name: (PACKAGE / name).read_text() for name in FILES}
+SOURCES = {name: (PACKAGE / name).read_text(encoding="utf-8") for name in FILES}
 
 
 def test_imports_run_downward_and_never_in_a_circle():

@@ -279,9 +279,9 @@ class Stopped(Exception):
 
 def counting(n, checkpoint):
     """Count to n, keeping how far it has come; stopped in the middle the first time."""
-    start = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    start = int(checkpoint.read_text(encoding="utf-8")) if checkpoint.exists() else 0
     for k in range(start, n):
-        checkpoint.write_text(str(k + 1))
+        checkpoint.write_text(str(k + 1), encoding="utf-8")
         if start == 0 and k == n // 2:
             raise Stopped
     return {"began at": start, "count": n}
@@ -290,7 +290,7 @@ def counting(n, checkpoint):
 def test_a_long_cell_goes_on_from_its_checkpoint(tmp_path):
     with pytest.raises(Stopped):
         sweep(counting, {"a": {"n": 10}}, tmp_path, checkpoints=True, progress=False)
-    assert (tmp_path / "a.pt").read_text() == "6"
+    assert (tmp_path / "a.pt").read_text(encoding="utf-8") == "6"
     found = sweep(counting, {"a": {"n": 10}}, tmp_path, checkpoints=True, progress=False)
     assert found["a"]["began at"] == 6 and found["a"]["count"] == 10
     assert not (tmp_path / "a.pt").exists()

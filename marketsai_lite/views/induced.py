@@ -118,9 +118,11 @@ class Induced:
 
     def everybody(self, x, z, a):
         """Actions (..., n, da) of all agents, when this one does `a` (..., 1, da_k)."""
-        economy, da, o = self.economy, self.terms.da, self.terms.see(x, z)
+        economy, da, o = self.economy, self.terms.da, self.economy.observe(x, z)
         own, k, lead = padded(a, da), self.number, tuple(a.shape[:-2])
         xp = namespace(own)
+        if self.terms.masks:  # what `Terms.see` adds
+            o = xp.concatenate([o, economy.legal(x, z) + 0 * o[..., :1]], -1)
         if callable(self.policies):
             joint = self._ask("policies", self.policies, o)
             self._check("policies", joint, (*lead, self.terms.n, da))
