@@ -7,6 +7,7 @@ the value must lie in; the tests judge every claim and the book's ledger shows t
 
 import math
 import operator
+import re
 import sys
 from numbers import Real
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 # page; elsewhere (Jupyter, Colab) the plain text beside it is shown.
 PREFIX = "application/papermill.record/"
 CLAIM = "application/vnd.marketsai.claim+json"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def publish(
@@ -41,7 +43,8 @@ def publish(
     seeds
         Number of seeds behind ``se`` or ``band``.
     fmt
-        Format of the number in the prose.
+        Format of the number in the prose, where it is printed as in a book: 10,024 with its comma,
+        8.8e-03 as 8.8 × 10⁻³, and a true minus sign.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def publish(
     elif se is not None or band is not None:
         raise ValueError("seeds = None: se and band need the number of seeds, at least 1")
     try:
-        claim["text"] = format(claim["value"], fmt)
+        claim["text"] = _printed(format(claim["value"], fmt))
     except (TypeError, ValueError):
         raise ValueError(f"fmt = {fmt!r}: must be a format for a number, such as '.3f'") from None
     _show(claim)
@@ -86,6 +89,19 @@ def _finite(argument: str, value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{argument} = {value!r}: must be finite")
     return number if isinstance(number, int) else float(number)
+
+
+def _printed(text: str) -> str:
+    """Print a formatted number as a book does."""
+    mantissa, _, exponent = text.partition("e")
+    if exponent and float(mantissa) == 0:
+        return "0"
+    if exponent:
+        power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
+        bare = mantissa.strip("+-") == "1"
+        text = mantissa.replace("1", power) if bare else f"{mantissa} × {power}"
+    text = re.sub(r"^([+-]?)(\d{5,})", lambda m: m[1] + f"{int(m[2]):,}", text)
+    return text.replace("-", "−")
 
 
 def _show(claim: dict[str, Any]) -> None:

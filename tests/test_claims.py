@@ -49,6 +49,28 @@ def test_every_kind_of_real_scalar_is_published(shown, value):
     assert shown[0][0][0][claims.PREFIX + claims.CLAIM]["value"] == 3
 
 
+@pytest.mark.parametrize(
+    ("value", "fmt", "text"),
+    [
+        (0.0088, ".1e", "8.8 × 10⁻³"),
+        (1e-5, ".0e", "10⁻⁵"),
+        (-1e-5, ".0e", "−10⁻⁵"),
+        (0.0, ".0e", "0"),
+        (3.2e12, ".3g", "3.2 × 10¹²"),
+        (-10024, "d", "−10,024"),
+        (10024.5, ".1f", "10,024.5"),
+        (2020, "d", "2020"),
+        (1234567, ",", "1,234,567"),
+        (-0.25, "+.2f", "−0.25"),
+        (0.25, "+.2f", "+0.25"),
+        (-0.4, ".1%", "−40.0%"),
+    ],
+)
+def test_numbers_are_printed_as_in_a_book(shown, value, fmt, text):
+    claims.publish("a", value, fmt=fmt)
+    assert shown[0][0][0][claims.PREFIX + claims.CLAIM]["text"] == text
+
+
 def test_outside_a_notebook_a_claim_is_printed(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "IPython", None)
     monkeypatch.delitem(sys.modules, "IPython")
@@ -99,6 +121,12 @@ def test_bands_are_read(tmp_path):
     assert ledger.read_bands(written(tmp_path, "# nothing yet\n")) == {}
 
 
+@pytest.mark.parametrize("says", ["above 0", "below 2"])
+def test_a_band_may_lie_on_the_side_that_the_sentence_says(tmp_path, says):
+    entry = {**ENTRY, "says": says}  # at smoke scale nobody reads sentences, so that band is free
+    assert ledger.read_bands(written(tmp_path, json.dumps({"a": entry}))) == {"a": entry}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -110,6 +138,12 @@ def test_bands_are_read(tmp_path):
         (dict(why=3), "source and why must be words"),
         (dict(reference=None), "a.reference"),
         (dict(huge=[0, 1]), "must have the keys"),
+        (dict(says="above 1"), "a.lecture = .*: holds the opposite of what is said, above 1"),
+        (dict(says="above 0.9"), "holds the opposite"),
+        (dict(says="below 1.05"), "holds the opposite"),
+        (dict(says="above 0", gpu=[-1, 1]), "a.gpu = .*: holds the opposite"),
+        (dict(says="more than 1"), "must be 'above X' or 'below X'"),
+        (dict(says="above one"), "must be 'above X' or 'below X'"),
     ],
 )
 def test_bad_bands_are_refused(tmp_path, change, message):

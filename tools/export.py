@@ -68,7 +68,8 @@ def twin(page, labels):
                 cells.append((kind, text, {}))
             continue
         metadata = {k: v for k, v in metadata.items() if k in ("tags", "mystnb")}
-        if converter.in_solution or "hide-input" in metadata.get("tags", []):
+        folded = {"hide-input", "remove-input"} & set(metadata.get("tags", []))
+        if converter.in_solution or folded:
             metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
         cells.append((kind, source, metadata))
         if caption := metadata.get("mystnb", {}).get("figure", {}).get("caption"):

@@ -28,26 +28,40 @@ def read_bands(path=BANDS):
     Raises
     ------
     ValueError
-        If an entry lacks a reference, a source, a reason or the bands of two scales, or if a band
-        is not a pair of numbers in order.
+        If an entry lacks a reference, a source, a reason or the bands of two scales, if a band is
+        not a pair of numbers in order, or if the opposite of what the claim says lies in its band.
     """
     entries = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     for name, entry in entries.items():
         keys = set(entry) if isinstance(entry, dict) else set()
         wanted = {"reference", "source", "why", "smoke", "lecture"}
-        if not wanted <= keys or not keys <= wanted | {"gpu"}:
-            raise ValueError(f"{name}: must have the keys {sorted(wanted)} and may have gpu")
+        if not wanted <= keys or not keys <= wanted | {"gpu", "says"}:
+            raise ValueError(f"{name}: must have the keys {sorted(wanted)}; may have gpu and says")
         for scale in keys & set(SCALES):
             band = entry[scale]
             if not isinstance(band, list) or len(band) != 2 or not all(_number(b) for b in band):
                 raise ValueError(f"{name}.{scale} = {band!r}: must be [lo, hi], two numbers")
             if band[0] > band[1]:
                 raise ValueError(f"{name}.{scale} = {band!r}: lo must not exceed hi")
+            if "says" in entry and scale != "smoke":
+                _require_said(f"{name}.{scale}", band, entry["says"])
         if not all(isinstance(entry[k], str) and entry[k].strip() for k in ("source", "why")):
             raise ValueError(f"{name}: source and why must be words")
         if not (_number(entry["reference"]) or isinstance(entry["reference"], str)):
             raise ValueError(f"{name}.reference = {entry['reference']!r}: must be number or words")
     return entries
+
+
+def _require_said(name, band, says):
+    """Raise ValueError unless a whole band lies "above X" or "below X", as the sentence says."""
+    side, _, border = str(says).partition(" ")
+    try:
+        border = float(border)
+        holds = {"above": band[0] > border, "below": band[1] < border}[side]
+    except (KeyError, ValueError):
+        raise ValueError(f"{name}: says = {says!r}: must be 'above X' or 'below X'") from None
+    if not holds:
+        raise ValueError(f"{name} = {band!r}: holds the opposite of what is said, {says}")
 
 
 def _number(x):
