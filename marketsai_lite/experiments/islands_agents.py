@@ -3,7 +3,8 @@
 Learners in about 15 CPU seconds each, counted in updates so that a cell is the same whenever it is
 run: a table of Q-factors; deep Q-learning with one output for each joint action ("joint") or one
 head for each island ("dqn"); PPO and SAC, with the hedge and, at d = 8, without; and the analytic
-policy gradient, which knows the model.  The short cells are samples that a lecture repeats.
+policy gradient, which knows the model.  The short cells are samples that a lecture repeats, and the
+fresh ones have seeds on which no setting was chosen.
 """
 
 from dataclasses import dataclass
@@ -59,8 +60,8 @@ def cells():
     """Return the cells: learner, number of islands and seed, and what the learner is given."""
     found = {}
 
-    def add(agent, d, seeds, updates, note="", **given):
-        for seed in range(seeds):
+    def add(agent, d, seeds, updates, note="", first=0, **given):
+        for seed in range(first, first + seeds):
             cell = {"agent": agent, "d": d, "seed": seed, "updates": updates, **given}
             found[f"{agent}{note}, d {d}, seed {seed}"] = cell
 
@@ -84,6 +85,9 @@ def cells():
         )
     for hedge, note in ((True, " short"), (False, " plain short")):
         add("ppo", 8, 10, UPDATES["ppo"][8] // 4, note, copies=GIVEN["ppo"][0], hedge=hedge)
+    for agent in ("ppo", "sac"):
+        copies, given = GIVEN[agent]
+        add(agent, 8, 10, UPDATES[agent][8], " fresh", 100, copies=copies, **given)
     return found
 
 
