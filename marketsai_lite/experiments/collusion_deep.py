@@ -25,7 +25,7 @@ from marketsai_lite.tabular.limit_strategies import (
     profit_gain,
 )
 
-COST = 250
+COST = 300
 CHAOTIC = True
 PAIRS = 10  # trained in one cell
 SEEDS = 2  # cells of the two learners; their variants have one
@@ -70,6 +70,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "DQN, fast ε": ("DQN", {"exploration": 0.1}),
     "DQN, slow ε": ("DQN", {"exploration": 1.0}),
     "PPO, entropy": ("PPO", {"entropy": 0.03}),
+    "DQN, long": ("DQN", {"updates": 6_000, "log_every": 400}),
+    "PPO, long copy": ("PPO", {"copies": 1, "steps": 1_024}),
     "DQN, no average": ("DQN", {"average": 0.0}),
     "PPO, no average": ("PPO", {"average": 0.0}),
 }
