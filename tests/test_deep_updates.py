@@ -22,9 +22,10 @@ from diagnostics import (
     Town,
 )
 
-from marketsai_lite.deep import apg, control_variates, dqn, equations, ppo, sac
+from marketsai_lite.deep import apg, control_variates, dqn, equations, ppo, sac, soft_networks
 from marketsai_lite.deep.adam import Adam
 from marketsai_lite.deep.control_variates import News
+from marketsai_lite.deep.experience import Experience
 from marketsai_lite.deep.networks import Copies
 from marketsai_lite.deep.policies import Categorical
 from marketsai_lite.deep.train import STREAMS, initialization, streams, train
@@ -258,7 +259,7 @@ def test_sac(setting, hedge):
     def act(k, o, noise, row):
         part, j = one(learner.actor, k)
         y, da = forward(part.net, j, o), len(part.span.middle)
-        s = y[da:].clamp(*sac.LOG_STD)
+        s = y[da:].clamp(*soft_networks.LOG_STD)
         which = list(learner.actor.parts).index(part)
         u = y[:da] + s.exp() * noise[which][row, j]
         log_slope = 2 * (math.log(2) - torch.logaddexp(u, -u))  # of tanh, 1 / cosh²
@@ -266,7 +267,7 @@ def test_sac(setting, hedge):
 
     def both(critics, k, o, a):
         part, j = one(critics, k)
-        seen = torch.cat([o, sac.STRETCH * a[: part.da]])
+        seen = torch.cat([o, soft_networks.STRETCH * a[: part.da]])
         return torch.cat([forward(net, j, seen) for net in part.twins.nets]) + level[k]
 
     q = torch.zeros(2, 16, n, dtype=torch.float64)
@@ -503,7 +504,7 @@ def test_ppo_judges_what_it_played(setting, hedge, monkeypatch):
         z, z1 = (News(*(torch.cat(v)[None] for v in zip(*part, strict=True))) for part in (z, z1))
         δ_t = control_variates.hedged(δ_t.flatten(0, 1), z, z1).view(T, 8, n)
     experience = learner.judge(path)
-    rows = ppo.Experience(*(x if x is None else x.unflatten(0, (T, 8)) for x in experience))
+    rows = Experience(*(x if x is None else x.unflatten(0, (T, 8)) for x in experience))
     assert 8 < sum(moved.restarted.sum() for *_, moved, _ in seen) < 6 * 8
     advantages = torch.zeros(T, 8, n, dtype=torch.float64)
     for t, b, k in np.ndindex(T, 8, n):

@@ -45,21 +45,38 @@ from marketsai_lite.require import require
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the agent."""
+    """Settings of the agent.
 
-    updates: int = 1_000  # steps of the policy
-    steps: int = 48  # periods of a path
-    given: str = "nothing"  # what an agent takes as given: "nothing", "policies" or "prices"
-    shared: bool = True  # agents of a group share one network; otherwise each has its own
-    critic: bool = True  # value the state at the end of a path
-    fits: int = 2  # steps of the critic for each step of the policy
-    minibatch: int = 1_024  # decisions in a step of the critic
-    τ: float = 0.1  # how far the target critic, which values, moves with every update
-    rate: float = 2e-3  # learning rate at the start; it falls to zero as a cosine
-    gradient_norm: float = 1.0  # longest gradient of the policy
-    average: float = 0.95  # weight of the past in the averaged policy
-    hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers
-    log_every: int = 50  # updates between entries of the curves
+    Parameters
+    ----------
+    updates : steps of the policy
+    steps : periods of a path
+    given : what an agent takes as given: "nothing", "policies" or "prices"
+    shared : agents of a group share one network; otherwise each has its own
+    critic : value the state at the end of a path
+    fits : steps of the critic for each step of the policy
+    minibatch : decisions in a step of the critic
+    τ : how far the target critic, which values, moves with every update
+    rate : learning rate at the start; it falls to zero as a cosine
+    gradient_norm : longest gradient of the policy
+    average : weight of the past in the averaged policy
+    hidden : widths of the hidden layers
+    log_every : updates between entries of the curves
+    """
+
+    updates: int = 1_000
+    steps: int = 48
+    given: str = "nothing"
+    shared: bool = True
+    critic: bool = True
+    fits: int = 2
+    minibatch: int = 1_024
+    τ: float = 0.1
+    rate: float = 2e-3
+    gradient_norm: float = 1.0
+    average: float = 0.95
+    hidden: tuple[int, ...] = (64, 64)
+    log_every: int = 50
 
     needs_box = True
 

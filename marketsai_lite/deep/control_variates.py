@@ -29,10 +29,18 @@ FEW = 32  # own shocks of a single agent that are used one by one; of more, only
 
 
 class News(NamedTuple):
-    """Shocks as control variates use them."""
+    """Shocks as control variates use them.
 
-    common: torch.Tensor  # (..., k): aggregate shocks, and own ones or their mean
-    own: torch.Tensor  # (..., units, de): those of the first agents; de = 0 where there are none
+    Attributes
+    ----------
+    common : tensor (..., k)
+        Aggregate shocks, and own ones or their mean.
+    own : tensor (..., units, de)
+        Those of the first agents; de = 0 where there are none.
+    """
+
+    common: torch.Tensor
+    own: torch.Tensor
 
 
 def news(shocks, n):

@@ -16,21 +16,45 @@ SURVEY = 16  # periods of random play from which observations and rewards are sc
 
 
 class Scales(NamedTuple):
-    """Means and reciprocals of standard deviations, of agents in a group the same."""
+    """Means and reciprocals of standard deviations, of agents in a group the same.
 
-    o: tuple[Tensor, Tensor]  # of observations, (n, do) each
-    r: tuple[Tensor, Tensor]  # of rewards, (n,) each
-    everything: tuple[Tensor, Tensor]  # of state and shocks, (dx + ...,) each
+    Attributes
+    ----------
+    o : tuple[Tensor, Tensor]
+        Of observations, (n, width) each.
+    r : tuple[Tensor, Tensor]
+        Of rewards, (n,) each.
+    everything : tuple[Tensor, Tensor]
+        Of state and shocks, (dx + ...,) each.
+    """
+
+    o: tuple[Tensor, Tensor]
+    r: tuple[Tensor, Tensor]
+    everything: tuple[Tensor, Tensor]
 
 
 class Moved(NamedTuple):
-    """What a period brought to B copies."""
+    """What a period brought to B copies.
 
-    r: Tensor  # (B, n) rewards, in the agents' units
-    discount: Tensor  # (B, n)
-    reached: BatchState  # where the copies stood then
-    truncated: Tensor  # (B,) bool: stopped, though the game goes on
-    restarted: Tensor  # (B,) bool: started afresh since, after a truncation or an end
+    Attributes
+    ----------
+    r : tensor (B, n)
+        Rewards, in the agents' units.
+    discount : tensor (B, n)
+        What the value of `reached` is worth; zero where the game has ended.
+    reached : BatchState
+        Where the copies stood then.
+    truncated : tensor (B,) of bool
+        Stopped, though the game goes on.
+    restarted : tensor (B,) of bool
+        Started afresh since, after a truncation or an end.
+    """
+
+    r: Tensor
+    discount: Tensor
+    reached: BatchState
+    truncated: Tensor
+    restarted: Tensor
 
 
 def require_batch(batch, box=False):
