@@ -56,6 +56,12 @@ def news(shocks, n):
     return News(common, e)
 
 
+def count(batch):
+    """Number of columns of the `News.common` of a batch."""
+    nowhere = torch.zeros((1, batch.exo.width), dtype=torch.int64, device=batch.device)
+    return news(batch.exo.shocks(nowhere), batch.terms.n).common.shape[-1]
+
+
 def residual(y, x):
     """What least squares on `x` (B, k) leaves of `y` (B, l); a column of zeros explains nothing."""
     gram = x.T @ x

@@ -29,7 +29,7 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.decisions import Decisions
+from marketsai_lite.deep.decisions import Decisions, require_windows
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.q_networks import QNetwork
 from marketsai_lite.deep.train import require_settings
@@ -94,6 +94,12 @@ class Config:
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
 
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        B, n = batch.size, self.n_step
+        require(capacity=(self.capacity, self.capacity >= n * B, f"at least {n * B}, {n} periods"))
+        require_windows(batch, self.hedge, self.minibatch if self.replay else B, n)
+
     def agent(self, world, rng):
         """Make the learner."""
         return DQN(world, self, rng)
@@ -111,8 +117,6 @@ class DQN(nn.Module):
     def __init__(self, world, config, rng):
         super().__init__()
         B, n = world.batch.size, config.n_step
-        fits = config.capacity >= n * B
-        require(capacity=(config.capacity, fits, f"at least {n * B}, {n} periods"))
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
         self.online = Groups(
@@ -126,8 +130,7 @@ class DQN(nn.Module):
         (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
         periods = max(n, config.capacity // B) if config.replay else n
         heads = max(part.heads for part in self.online.parts)
-        drawn = config.minibatch if config.replay else B
-        self.replay = Decisions(world, config, periods, heads, drawn, n)
+        self.replay = Decisions(world, config, periods, heads)
         self.parts = {"adam": self.adam, "replay": self.replay}
 
     def update(self, k):

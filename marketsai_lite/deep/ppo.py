@@ -28,7 +28,7 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.control_variates import News, count, hedged
 from marketsai_lite.deep.critics import Critic
 from marketsai_lite.deep.experience import Experience
 from marketsai_lite.deep.networks import Groups
@@ -98,6 +98,15 @@ class Config:
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
 
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        N, few = batch.size * self.steps, 4 * count(batch)
+        most, of = N // 2, "half of steps x copies"
+        most, of = (min(batch.size, most), "the copies") if self.memory else (most, of)
+        enough, right = not self.hedge or N > few, self.minibatches <= most
+        require(hedge=(self.hedge, enough, f"off unless steps x copies is more than {few}"))
+        require(minibatches=(self.minibatches, right, f"at most {most}, {of}"))
+
     def agent(self, world, rng):
         """Make the learner."""
         return PPO(world, self, rng)
@@ -112,14 +121,6 @@ class PPO(nn.Module):
 
     def __init__(self, world, config, rng):
         super().__init__()
-        B, T = world.batch.size, config.steps
-        most, of = B * T // 2, "half of steps x copies"
-        most, of = (min(B, most), "the copies") if config.memory else (most, of)
-        right = config.minibatches <= most
-        few = 4 * world.news(world.state).common.shape[-1]
-        enough = not config.hedge or B * T > few
-        require(hedge=(config.hedge, enough, f"off unless steps x copies is more than {few}"))
-        require(minibatches=(config.minibatches, right, f"at most {most}, {of}"))
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
         given = world, config.memory, config.hidden, config.log_std
@@ -176,11 +177,9 @@ class PPO(nn.Module):
                 gain = self._mean(equations.clipped_surrogate(moved, advantage, config.clip))
                 error = self._mean((self.critic(b.seen) - target).square())
                 (error - gain - config.entropy * self._mean(entropy)).backward()
-                norms = (
-                    actor.step(left * config.rate, config.gradient_norm),
-                    critic.step(left * config.critic_rate, 10 * config.gradient_norm),
-                )
-                losses.append(torch.stack([gain, error, entropy.mean(), *norms]).detach())
+                norm = actor.step(left * config.rate, config.gradient_norm)
+                other = critic.step(left * config.critic_rate, 10 * config.gradient_norm)
+                losses.append(torch.stack([gain, error, entropy.mean(), norm, other]).detach())
         names = "gain", "critic loss", "entropy", "gradient", "critic gradient"
         return dict(zip(names, torch.stack(losses).mean(0).unbind(), strict=True))
 

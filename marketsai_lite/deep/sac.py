@@ -26,10 +26,11 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.decisions import Decisions
+from marketsai_lite.deep.decisions import Decisions, require_windows
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.soft_networks import Actor, Critics
 from marketsai_lite.deep.train import require_settings
+from marketsai_lite.deep.world import require_boxes
 from marketsai_lite.require import require
 
 
@@ -74,8 +75,6 @@ class Config:
     critic_hidden: tuple[int, ...] = (512,)
     log_every: int = 500
 
-    needs_box = True
-
     def __post_init__(self):
         counts = ("updates", "minibatch", "capacity", "warmup", "log_every")
         widths = ("hidden", "critic_hidden")
@@ -87,6 +86,13 @@ class Config:
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
             temperature_rate=(heat, 0 <= heat < math.inf, "non-negative and finite"),
         )
+
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        require_boxes(batch)
+        B = batch.size
+        require(capacity=(self.capacity, self.capacity >= B, f"at least {B}"))
+        require_windows(batch, self.hedge, self.minibatch)
 
     def agent(self, world, rng):
         """Make the learner."""
@@ -103,8 +109,7 @@ class SAC(nn.Module):
 
     def __init__(self, world, config, rng):
         super().__init__()
-        B, groups = world.batch.size, world.groups
-        require(capacity=(config.capacity, config.capacity >= B, f"at least {B}"))
+        groups = world.groups
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
         width, hidden, wide = world.width, config.hidden, config.critic_hidden
@@ -119,8 +124,7 @@ class SAC(nn.Module):
         self.da = torch.tensor(sizes, device=self.level.device)
         self.adam, self.heat = Adam(self.actor, self.critics), Adam(self.temperature)
         (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
-        periods = config.capacity // B
-        self.replay = Decisions(world, config, periods, max(sizes), config.minibatch)
+        self.replay = Decisions(world, config, config.capacity // world.batch.size, max(sizes))
         self.parts = {"adam": self.adam, "heat": self.heat, "replay": self.replay}
 
     def update(self, k):

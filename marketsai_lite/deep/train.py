@@ -25,8 +25,8 @@ class Agent(Protocol):
     """What `train` asks of a learner, beside being an `nn.Module`.
 
     Its `Config` has `updates`, `log_every` and `agent(world, rng)`; it may have `memory`, numbers
-    that an agent carries on, `needs_box` if actions must be vectors, and `team` if rewards are
-    added up.  Of `rng` there are the generators in `STREAMS`.
+    that an agent carries on, `team` if rewards are added up, and `check(batch)`, which raises a
+    ValueError if it does not fit a batch.  Of `rng` there are the generators in `STREAMS`.
 
     Attributes
     ----------
@@ -129,7 +129,8 @@ def train(
     FloatingPointError
         If a reward, a loss or a gradient is not finite.
     """
-    require_batch(batch, box=getattr(config, "needs_box", False))
+    require_batch(batch)
+    getattr(config, "check", lambda batch: None)(batch)
     checkpoint = None if checkpoint is None else writable(Path(checkpoint))
     with one_thread():
         rng = streams(seed, STREAMS, batch.device)

@@ -57,19 +57,18 @@ class Moved(NamedTuple):
     restarted: Tensor
 
 
-def require_batch(batch, box=False):
-    """Raise a ValueError unless `batch` is a `Batch` whose actions have finite bounds.
-
-    With `box` they must be vectors of numbers.
-    """
+def require_batch(batch) -> None:
+    """Raise a ValueError unless `batch` is a `Batch` whose actions have finite bounds."""
     require(batch=(batch, isinstance(batch, Batch), "a Batch of an economy; see views/batch.py"))
     for actions in batch.economy.actions:
-        name = "batch: actions"
-        if box:
-            require(**{name: (actions, isinstance(actions, Box), "a Box")})
-        if isinstance(actions, Box):
-            finite = all(np.isfinite(v).all() for v in actions)
-            require(**{name: (actions, finite, "a Box with finite bounds")})
+        finite = isinstance(actions, Grid) or all(np.isfinite(v).all() for v in actions)
+        require(**{"batch: actions": (actions, finite, "a Box with finite bounds")})
+
+
+def require_boxes(batch) -> None:
+    """Raise a ValueError unless the actions are vectors of numbers."""
+    for actions in batch.economy.actions:
+        require(**{"batch: actions": (actions, isinstance(actions, Box), "a Box")})
 
 
 class World:
