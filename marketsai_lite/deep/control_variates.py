@@ -29,10 +29,18 @@ FEW = 32  # own shocks of a single agent that are used one by one; of more, only
 
 
 class News(NamedTuple):
-    """Shocks as control variates use them."""
+    """Shocks as control variates use them.
 
-    common: torch.Tensor  # (..., k): aggregate shocks, and own ones or their mean
-    own: torch.Tensor  # (..., units, de): those of the first agents; de = 0 where there are none
+    Attributes
+    ----------
+    common : tensor (..., k)
+        Aggregate shocks, and own ones or their mean.
+    own : tensor (..., units, de)
+        Those of the first agents; de = 0 where there are none.
+    """
+
+    common: torch.Tensor
+    own: torch.Tensor
 
 
 def news(shocks, n):
@@ -46,6 +54,12 @@ def news(shocks, n):
     if n == 1 or not units:
         return News(common, none)
     return News(common, e)
+
+
+def count(batch):
+    """Number of columns of the `News.common` of a batch."""
+    nowhere = torch.zeros((1, batch.exo.width), dtype=torch.int64, device=batch.device)
+    return news(batch.exo.shocks(nowhere), batch.terms.n).common.shape[-1]
 
 
 def residual(y, x):
