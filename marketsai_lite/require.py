@@ -35,6 +35,14 @@ def whole(value, least: int, most: int = 2**62) -> bool:
     return least <= number(value) <= most and number(value) == int(value)
 
 
+def stopping(tol, max_iter) -> dict[str, tuple]:
+    """Return what `require` asks of the limits at which an iteration stops."""
+    return {
+        "tol": (tol, 0 < number(tol) < np.inf, "in (0, inf)"),
+        "max_iter": (max_iter, whole(max_iter, 1), "an integer >= 1"),
+    }
+
+
 def flag(value) -> bool:
     """Return whether `value` is True or False, and not merely something that counts as one."""
     return isinstance(value, bool | np.bool_)

@@ -164,6 +164,18 @@ PROMISES = {
         "^step in PyTorch=.*constants by `like`"),
     "another kind of first state": (
         LQMonopolist, {"initial": lambda s, u: np.log(u)}, "^initial in PyTorch="),
+    "a number in a discount": (
+        Attrition, {"discount": lambda s, x, z: Attrition.discount(s, x, z) * float(x.max() < 9)},
+        "^discount in PyTorch=.*without looking at numbers"),
+    "a discount over the batch": (
+        Attrition,
+        {"discount": lambda s, x, z: Attrition.discount(s, x, z) * (1 + x.mean()) / 2},
+        "discount of member 0='differs alone'"),
+    "a number in a step at given prices": (
+        RentalMarket,
+        {"step": lambda s, x, z, a, m=None: RentalMarket.step(
+            s, x, z, a, m if m is None or float(m.max()) > 0 else None)},
+        "^step in PyTorch=.*without looking at numbers"),
     "another precision": (
         LQMonopolist, {"step": lambda s, x, z, a: (x, 0.1 * (x > 0) + 0)},
         "step in PyTorch=.*must be what NumPy gives"),

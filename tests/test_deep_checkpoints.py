@@ -46,8 +46,10 @@ def test_5_and_5_0_are_one_run(path):
 def test_so_are_numbers_of_numpy(path):
     config = replace(CONFIG, updates=np.int64(4), steps=np.int32(4), rate=np.float64(0.01))
     config = replace(config, hidden=(np.int64(8),))
-    finished(Wage(growth=np.float64(0.5)), path, replace(CONFIG, rate=0.01))
-    resumed(Wage(growth=0.5), path, config, np.int64(0))
+    first = finished(Wage(growth=np.float64(0.5)), path, replace(CONFIG, rate=0.01))
+    again = resumed(Wage(growth=0.5), path, config, np.int64(0))
+    assert np.array_equal(first.curves["gain"], again.curves["gain"])
+    assert first.seconds == again.seconds and first.wall == again.wall
 
 
 class Function:
@@ -62,8 +64,8 @@ class Addressed(Target):
 def test_an_economy_that_shows_an_address_resumes(path):
     first, second = Addressed(), Addressed()
     assert " at 0x" in repr(first) and repr(first) != repr(second)
-    finished(first, path)
-    resumed(second, path)
+    trained = finished(first, path)
+    assert trained.seconds == resumed(second, path).seconds
 
 
 OTHER = {

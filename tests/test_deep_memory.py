@@ -66,7 +66,7 @@ def test_it_repeats_it_on_some_of_the_copies(town, shared):
     play(world, learner, 3, learner.noise)
     experience = learner.judge(play(world, learner, T, learner.noise))
     seen = 0
-    for b in learner._minibatches(experience):
+    for b in experience.minibatches(learner.config.minibatches, learner.order):
         assert b.o.shape[:2] == b.restarted.shape == (T, B // 2)
         log_π, _ = learner.actor.each("log_density", b.o, b.u, b.h, restarted=b.restarted)
         torch.testing.assert_close(log_π, b.numbers[..., 0])

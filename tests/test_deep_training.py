@@ -8,13 +8,14 @@ import torch
 from diagnostics import GRID, Corridor, Luck, Target, Wage
 from torch import nn
 
+from marketsai_lite.deep import apg
 from marketsai_lite.deep.adam import Adam, vector
 from marketsai_lite.deep.equations import normal_log_density
 from marketsai_lite.deep.networks import Span, Twins, mlp
 from marketsai_lite.deep.policies import Categorical, Normal
 from marketsai_lite.deep.replay import Replay
-from marketsai_lite.deep.train import initialization, streams
-from marketsai_lite.deep.world import World, one_thread, require_batch
+from marketsai_lite.deep.train import initialization, streams, train
+from marketsai_lite.deep.world import World, one_thread
 from marketsai_lite.economy import Box, Grid
 from marketsai_lite.views.batch import Batch
 
@@ -228,7 +229,7 @@ def test_functions_take_arrays_and_tensors_of_any_batch(g, shape):
 )
 def test_what_an_agent_cannot_live_in_is_refused(batch, message):
     with pytest.raises(ValueError, match=message):
-        require_batch(batch, box=True)
+        train(batch, apg.Config(), 0)
 
 
 def test_rewards_may_be_large(g):

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests import edges
+from tests.edges.attempt import attempt
+from tests.edges.cases import CASES
 
 DRAWS = 10_000
 
@@ -48,13 +49,13 @@ def root(x):
     ],
 )
 def test_the_draws_notice(x, found):
-    assert edges.attempt(root, lambda d: dict(x=x), 0).startswith(found)
+    assert attempt(root, lambda d: dict(x=x), 0).startswith(found)
 
 
 def test_every_public_function_is_drawn():
     """What the packages offer is in the list of cases, by itself or through another."""
     from marketsai_lite import tabular
 
-    drawn = {function for function, _ in edges.CASES.values()}
+    drawn = {function for function, _ in CASES.values()}
     left = {name for name in tabular.__all__ if getattr(tabular, name) not in drawn}
     assert left <= {"Learned", "Schedule", "Solution", "schedules"}

@@ -149,6 +149,11 @@ def run(agent, seed):
 '''
 
 
+# Python takes compiled code for that of its source if both have one size and one second, as two
+# edits of a test may have.
+ALONE = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
 class Repository:
     """A copy of what an experiment needs, with one experiment."""
 
@@ -186,7 +191,7 @@ class Repository:
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(self.folder), **environment},
+            env={**os.environ, **ALONE, "PYTHONPATH": str(self.folder), **environment},
         )
 
     def run(self, *words, rc=0, **environment):
@@ -233,6 +238,14 @@ def test_changed_code_that_an_experiment_imports_is_noticed(repository):
     repository.edit("rate.py", "rate = 3.0")
     repository.run("tiny")
     assert repository.read()["A, seed 2"] == (6.0, f"{repository.head}-dirty")
+
+
+def test_two_edits_in_one_second_are_two(repository):
+    for rate, found in (("1.0", 2.0), ("3.0", 6.0)):
+        repository.edit("experiments/tiny.py", TINY.replace("0.25", rate))
+        os.utime(repository.package / "experiments" / "tiny.py", (1_800_000_000,) * 2)
+        repository.run("tiny")
+        assert repository.read()["A, seed 2"][0] == found
 
 
 def test_only_some_cells_are_computed_anew(repository):

@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from marketsai_lite.tabular.bellman import policy_bellman
-from marketsai_lite.tabular.evaluate import policy_value, relative_value, transition, value_loss
+from marketsai_lite.tabular.evaluate import (
+    earns_nothing,
+    policy_value,
+    relative_value,
+    transition,
+    value_loss,
+)
 from marketsai_lite.tabular.mdp import MDP, from_dense
 from marketsai_lite.tabular.solve import policy_iteration
 from tests.tabular_problems import dense, mdps, random_mdp
@@ -97,3 +104,47 @@ def test_differences_of_values_keep_their_digits(β):
     assert h[0] == 0
     np.testing.assert_allclose(-h[1], 0.25 / (1 + β), rtol=1e-9)
     assert level == pytest.approx(1e6 + 0.25 + β * h[1], rel=1e-14)
+
+
+@given(mdps(), st.integers(0, 2**32))
+def test_what_never_earns_is_worth_exactly_nothing(mdp, seed):
+    """Each state once more, in a part that is never left again and earns nothing."""
+    rng = np.random.default_rng(seed)
+    nx, nz = mdp.n_states // mdp.nz, mdp.nz
+    there = rng.random(mdp.index.shape) < 0.2
+    feasible = None if mdp.feasible is None else np.tile(mdp.feasible, (2, 1))
+    both = MDP(
+        np.concatenate([mdp.r, 0 * np.where(np.isfinite(mdp.r), mdp.r, 0)]),
+        np.concatenate([mdp.index + nx * there, mdp.index + nx]),
+        None if mdp.weight is None else np.tile(mdp.weight, (2, 1, 1)),
+        mdp.P,
+        mdp.β,
+        feasible,
+    )
+    for σ in policies(both, rng):
+        v, p = policy_value(σ, both), transition(σ, both).toarray()
+        assert (v[nx * nz :] == 0).all()
+        r = (σ * np.where(σ > 0, both.r, 0)).sum(1) if σ.ndim == 2 else both.r[range(len(v)), σ]
+        expected = np.linalg.solve(np.eye(len(v)) - both.β * p, r)
+        np.testing.assert_allclose(v, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("β", [0.5, 0.9, 0.99, 1 - 1e-9, 1 - 1e-12])
+def test_the_value_of_a_game_that_ends_keeps_its_digits(β):
+    """Two periods that earn 1 each, then nothing for ever."""
+    index = np.array([1, 2, 2])[:, None, None]
+    mdp = MDP([[1.0], [1.0], [0.0]], index, None, np.ones((1, 1)), β)
+    for v in (policy_value(np.zeros(3, int), mdp), policy_iteration(mdp).v):
+        np.testing.assert_allclose(v, [1 + β, 1, 0], rtol=1e-15)
+
+
+def test_who_earns_nothing():
+    """States 0 -> 1 -> 0, 2 -> 3 -> 3, 4 -> 4, where only 3 earns; an impossible way to it."""
+    p = np.zeros((5, 5))
+    p[[0, 1, 2, 3, 4], [1, 0, 3, 3, 4]] = 1
+    P = sparse.coo_array((np.append(np.ones(5), 0.0), ([*range(5), 4], [1, 0, 3, 3, 4, 3])))
+    assert np.array_equal(P.toarray(), p)
+    r = np.array([0.0, 0, 0, -1, 0])
+    assert earns_nothing(r, P.tocsr()).tolist() == [True, True, False, False, True]
+    assert not earns_nothing(np.ones(5), P.tocsr()).any()
+    assert earns_nothing(np.zeros(5), P.tocsr()).all()

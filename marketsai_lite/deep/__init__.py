@@ -11,7 +11,11 @@ Each file holds one idea; in the order of reading:
 `adam`                 gradient steps on one vector that holds all weights
 `replay`               the latest experience of all copies, to learn from again
 `world`                the copies of an economy, with observations and rewards standardized
+`decisions`            the replay of an agent that learns from single decisions
 `rollout`              acting: some periods are played and kept as a path
+`experience`           what a path taught, shuffled and divided into minibatches
+`q_networks`           the value of every action, for deep Q-learning
+`soft_networks`        policies and twin critics, for soft actor-critic
 `run`                  curves, checkpoints, and a watch for what is not finite
 `train`                the one loop that trains every agent, and what it asks of an agent
 `ppo`                  proximal policy optimization

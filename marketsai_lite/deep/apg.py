@@ -40,28 +40,44 @@ from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
 from marketsai_lite.deep.networks import Groups, Span, network
 from marketsai_lite.deep.train import require_settings
+from marketsai_lite.deep.world import require_boxes
 from marketsai_lite.require import require
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the agent."""
+    """Settings of the agent.
 
-    updates: int = 1_000  # steps of the policy
-    steps: int = 48  # periods of a path
-    given: str = "nothing"  # what an agent takes as given: "nothing", "policies" or "prices"
-    shared: bool = True  # agents of a group share one network; otherwise each has its own
-    critic: bool = True  # value the state at the end of a path
-    fits: int = 2  # steps of the critic for each step of the policy
-    minibatch: int = 1_024  # decisions in a step of the critic
-    τ: float = 0.1  # how far the target critic, which values, moves with every update
-    rate: float = 2e-3  # learning rate at the start; it falls to zero as a cosine
-    gradient_norm: float = 1.0  # longest gradient of the policy
-    average: float = 0.95  # weight of the past in the averaged policy
-    hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers
-    log_every: int = 50  # updates between entries of the curves
+    Parameters
+    ----------
+    updates : steps of the policy
+    steps : periods of a path
+    given : what an agent takes as given: "nothing", "policies" or "prices"
+    shared : agents of a group share one network; otherwise each has its own
+    critic : value the state at the end of a path
+    fits : steps of the critic for each step of the policy
+    minibatch : decisions in a step of the critic
+    τ : how far the target critic, which values, moves with every update
+    rate : learning rate at the start; it falls to zero as a cosine
+    gradient_norm : longest gradient of the policy
+    average : weight of the past in the averaged policy
+    hidden : widths of the hidden layers
+    log_every : updates between entries of the curves
+    """
 
-    needs_box = True
+    updates: int = 1_000
+    steps: int = 48
+    given: str = "nothing"
+    shared: bool = True
+    critic: bool = True
+    fits: int = 2
+    minibatch: int = 1_024
+    τ: float = 0.1
+    rate: float = 2e-3
+    gradient_norm: float = 1.0
+    average: float = 0.95
+    hidden: tuple[int, ...] = (64, 64)
+    log_every: int = 50
 
     def __post_init__(self):
         counts = ("updates", "steps", "fits", "minibatch", "log_every")
@@ -72,6 +88,12 @@ class Config:
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
+
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        require_boxes(batch)
+        none = f"another, since {type(batch.economy).__name__} has no `market`"
+        require(given=(self.given, self.given != "prices" or batch.terms.takes, none))
 
     def agent(self, world, rng):
         """Make the learner."""
@@ -96,14 +118,11 @@ class APG(nn.Module):
 
     def __init__(self, world, config, rng):
         super().__init__()
-        takes = config.given != "prices" or world.batch.terms.takes
-        require(given=(config.given, takes, f"another, since {world.name} has no `market`"))
         self.world, self.config, self.order = world, config, rng["choices"]
-        width, hidden, shared = world.width, config.hidden, config.shared
-        self.policy = Groups(world.groups, lambda g, k: Policy(g, width, hidden, k), shared)
+        groups, width, hidden, shared = world.groups, world.width, config.hidden, config.shared
+        self.policy = Groups(groups, lambda g, k: Policy(g, width, hidden, k), shared)
         self.averaged = copy.deepcopy(self.policy).requires_grad_(False)
-        widths = [width, *hidden, 1]
-        self.critic = Groups(world.groups, lambda g, k: network(widths, copies=k), shared)
+        self.critic = Groups(groups, lambda g, k: network([width, *hidden, 1], copies=k), shared)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.others = copy.deepcopy(self.policy).requires_grad_(False)
         self.register_buffer("level", torch.zeros(world.n))
@@ -133,7 +152,8 @@ class APG(nn.Module):
             o = world.observe()
             moved = world.step(self._act(o, turn), price_takers=config.given == "prices")
             v = torch.zeros_like(moved.r)
-            if config.critic and (t == config.steps - 1 or self._cut(moved.truncated)):
+            cut = t == config.steps - 1 or o.device.type != "cpu" or bool(moved.truncated.any())
+            if config.critic and cut:
                 v = self.values(self.target, world.observe(moved.reached))  # else it is not used
             path.append((o, moved.r, moved.discount, v, moved.truncated[:, None], moved.restarted))
         world.state = world.state._replace(x=world.state.x.detach())
@@ -155,9 +175,9 @@ class APG(nn.Module):
         with torch.no_grad():
             error = target_t - self.critic.each("forward", o_t)[..., 0] - self.level
             self.level += self.world.pool(error, config.shared)
-        loss = torch.zeros((), device=o_t.device)
+        size, device = (config.minibatch,), o_t.device
+        loss = torch.zeros((), device=device)
         for _ in range(config.fits if config.critic else 0):
-            size, device = (config.minibatch,), o_t.device
             k = torch.randint(len(o_t), size, generator=self.order, device=device)
             error = target_t[k] - self.critic.each("forward", o_t[k])[..., 0] - self.level
             squared = error.square().mean()
@@ -197,6 +217,3 @@ class APG(nn.Module):
         if turn is None:
             return action
         return torch.where(turn[..., None] > 0, action, self.others.each("forward", o))
-
-    def _cut(self, truncated):
-        return truncated.device.type != "cpu" or bool(truncated.any())

@@ -29,10 +29,18 @@ FEW = 32  # own shocks of a single agent that are used one by one; of more, only
 
 
 class News(NamedTuple):
-    """Shocks as control variates use them."""
+    """Shocks as control variates use them.
 
-    common: torch.Tensor  # (..., k): aggregate shocks, and own ones or their mean
-    own: torch.Tensor  # (..., units, de): those of the first agents; de = 0 where there are none
+    Attributes
+    ----------
+    common : tensor (..., k)
+        Aggregate shocks, and own ones or their mean.
+    own : tensor (..., units, de)
+        Those of the first agents; de = 0 where there are none.
+    """
+
+    common: torch.Tensor
+    own: torch.Tensor
 
 
 def news(shocks, n):
@@ -48,8 +56,20 @@ def news(shocks, n):
     return News(common, e)
 
 
+def count(batch):
+    """Number of columns of the `News.common` of a batch."""
+    nowhere = torch.zeros((1, batch.exo.width), dtype=torch.int64, device=batch.device)
+    return news(batch.exo.shocks(nowhere), batch.terms.n).common.shape[-1]
+
+
 def residual(y, x):
-    """What least squares on `x` (B, k) leaves of `y` (B, l); a column of zeros explains nothing."""
+    """What least squares on `x` (B, k) leaves of `y` (B, l); a column of zeros explains nothing.
+
+    What keeps it stable is a millionth of the mean square of the columns, the constant of
+    `innovation` among them, so that shocks want a unit in which they are not small beside 1.  Of
+    what is to be expected of a shock, a share of 0.5% stays in its innovation at a standard
+    deviation of .01, 2% at .005 and a third at .001; more where its mean is not zero.
+    """
     gram = x.T @ x
     gram.diagonal().add_(1e-6 * gram.diagonal().mean() + 1e-12)
     return y - x @ torch.linalg.solve(gram, x.T @ y)

@@ -5,10 +5,17 @@
 
 import torch
 
-from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.control_variates import News, count, hedged
 from marketsai_lite.deep.equations import team_reward
 from marketsai_lite.deep.replay import Replay
 from marketsai_lite.require import require
+
+
+def require_windows(batch, hedge, drawn, n=1):
+    """Raise a ValueError if `drawn` windows of n periods are too few to see through the shocks."""
+    few = n * count(batch)
+    right = not hedge or drawn > 4 * few
+    require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
 
 
 class Decisions(Replay):
@@ -27,26 +34,15 @@ class Decisions(Replay):
         Number of periods that are kept.
     wide : int
         Length of a choice.
-    drawn, n : int
-        A minibatch will hold so many windows, of n periods each.
-
-    Raises
-    ------
-    ValueError
-        If too few windows are drawn to see through the shocks.
     """
 
-    def __init__(self, world, config, periods, wide, drawn, n=1):
+    def __init__(self, world, config, periods, wide):
         self.world, self.config = world, config
-        news = world.news(world.state)
-        few = n * news.common.shape[-1]
-        right = not config.hedge or drawn > 4 * few
-        require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
         seen, each = (world.n, world.width), (world.n,)
         layout = {"o": seen, "u": (*each, wide), "r": each, "discount": each}
         layout |= {"truncated": (1,), "o1": seen}
         if config.hedge:
-            z, e = (column.shape[1:] for column in news)
+            z, e = (column.shape[1:] for column in world.news(world.state))
             layout |= {"z": z, "e": e, "z1": z, "e1": e}
         batch = world.batch
         super().__init__(periods, batch.size, layout, device=batch.device, dtype=batch.dtype)

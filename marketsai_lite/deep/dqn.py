@@ -29,7 +29,7 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.decisions import Decisions
+from marketsai_lite.deep.decisions import Decisions, require_windows
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.q_networks import QNetwork
 from marketsai_lite.deep.train import require_settings
@@ -38,27 +38,50 @@ from marketsai_lite.require import require
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the agent."""
+    """Settings of the agent.
 
-    updates: int = 20_000  # periods, each with one update
-    minibatch: int = 256  # decisions in an update
-    replay: bool = True  # learn from past experience, not from the latest period alone
-    capacity: int = 200_000  # decisions that the replay holds, all copies together
-    target: bool = True  # compute targets with a slow copy of the network
-    τ: float = 0.01  # how far the slow copy moves with every update
-    double: bool = True  # choose the next action with the network, value it with the slow copy
-    dueling: bool = True  # network of a value and advantages
-    n_step: int = 1  # periods of reward before the estimate takes over
-    hedge: bool = False  # subtract from the targets what the shocks explain
-    shared: bool = True  # agents of a group share one network; otherwise each has its own
-    team: bool = False  # every agent earns the mean of all rewards
-    levels: int = 21  # actions in each dimension of a box
-    ε: float = 0.1  # probability of a random action in the end
-    exploration: float = 0.3  # part of the updates in which ε falls from 1
-    rate: float = 1e-3  # learning rate at the start; it falls linearly to zero
-    average: float = 0.999  # weight of the past in the averaged network, in which `act` is greedy
-    hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers
-    log_every: int = 500  # updates between entries of the curves
+    Parameters
+    ----------
+    updates : periods, each with one update
+    minibatch : decisions in an update
+    replay : learn from past experience, not from the latest period alone
+    capacity : decisions that the replay holds, all copies together
+    target : compute targets with a slow copy of the network
+    τ : how far the slow copy moves with every update
+    double : choose the next action with the network, value it with the slow copy
+    dueling : network of a value and advantages
+    n_step : periods of reward before the estimate takes over
+    hedge : subtract from the targets what the shocks explain
+    shared : agents of a group share one network; otherwise each has its own
+    team : every agent earns the mean of all rewards
+    levels : actions in each dimension of a box
+    ε : probability of a random action in the end
+    exploration : part of the updates in which ε falls from 1
+    rate : learning rate at the start; it falls linearly to zero
+    average : weight of the past in the averaged network, in which `act` is greedy
+    hidden : widths of the hidden layers
+    log_every : updates between entries of the curves
+    """
+
+    updates: int = 20_000
+    minibatch: int = 256
+    replay: bool = True
+    capacity: int = 200_000
+    target: bool = True
+    τ: float = 0.01
+    double: bool = True
+    dueling: bool = True
+    n_step: int = 1
+    hedge: bool = False
+    shared: bool = True
+    team: bool = False
+    levels: int = 21
+    ε: float = 0.1
+    exploration: float = 0.3
+    rate: float = 1e-3
+    average: float = 0.999
+    hidden: tuple[int, ...] = (64, 64)
+    log_every: int = 500
 
     def __post_init__(self):
         counts = ("updates", "minibatch", "capacity", "n_step", "levels", "log_every")
@@ -70,6 +93,12 @@ class Config:
             exploration=(self.exploration, 0 <= self.exploration <= 1, "in [0, 1]"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
+
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        B, n = batch.size, self.n_step
+        require(capacity=(self.capacity, self.capacity >= n * B, f"at least {n * B}, {n} periods"))
+        require_windows(batch, self.hedge, self.minibatch if self.replay else B, n)
 
     def agent(self, world, rng):
         """Make the learner."""
@@ -88,8 +117,6 @@ class DQN(nn.Module):
     def __init__(self, world, config, rng):
         super().__init__()
         B, n = world.batch.size, config.n_step
-        fits = config.capacity >= n * B
-        require(capacity=(config.capacity, fits, f"at least {n * B}, {n} periods"))
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
         self.online = Groups(
@@ -103,8 +130,7 @@ class DQN(nn.Module):
         (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
         periods = max(n, config.capacity // B) if config.replay else n
         heads = max(part.heads for part in self.online.parts)
-        drawn = config.minibatch if config.replay else B
-        self.replay = Decisions(world, config, periods, heads, drawn, n)
+        self.replay = Decisions(world, config, periods, heads)
         self.parts = {"adam": self.adam, "replay": self.replay}
 
     def update(self, k):

@@ -135,9 +135,14 @@ class Groups(nn.Module):
         module for the group.
     shared : bool
         Whether the agents of a group share their weights.
+
+    Attributes
+    ----------
+    parts : nn.ModuleList
+        The modules, all of one kind.
     """
 
-    parts: Any  # the modules, all of one kind
+    parts: Any
 
     def __init__(self, groups, make, shared=True):
         super().__init__()

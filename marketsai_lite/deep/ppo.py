@@ -22,16 +22,15 @@ is the difference between noise and a gradient.
 import copy
 import math
 from dataclasses import dataclass
-from itertools import repeat
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.control_variates import News, hedged
+from marketsai_lite.deep.control_variates import News, count, hedged
 from marketsai_lite.deep.critics import Critic
+from marketsai_lite.deep.experience import Experience
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.policies import Actor
 from marketsai_lite.deep.rollout import play
@@ -41,27 +40,50 @@ from marketsai_lite.require import require
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the agent."""
+    """Settings of the agent.
 
-    updates: int = 300  # rounds of playing and learning
-    steps: int = 32  # periods played in a round, by each copy
-    epochs: int = 2  # passes over a round's experience
-    minibatches: int = 8  # parts into which each pass is divided
-    λ: float = 0.9  # weight of later TD errors in the advantage; 0 trusts the critic alone
-    clip: float = 0.2  # how far a probability may move, as a ratio
-    entropy: float = 0.0  # bonus for an uncertain policy
-    hedge: bool = False  # subtract from TD errors what the shocks explain
-    shared: bool = True  # agents of a group share one network; otherwise each has its own
-    team: bool = False  # every agent earns the mean of all rewards
-    critic: str = "own"  # what the critic sees: the agent's "own" observation, or "everything"
-    memory: int = 0  # numbers that an agent carries from one period to the next
-    rate: float = 2e-3  # learning rate of the policy at the start; it falls linearly to zero
-    critic_rate: float = 3e-3  # the critic's
-    gradient_norm: float = 1.0  # longest step of the policy's gradient; ten times it for the critic
-    log_std: float = -1.2  # log standard deviation of the policy's noise at the start
-    average: float = 0.98  # weight of the past in the averaged policy
-    hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers
-    log_every: int = 10  # updates between entries of the curves
+    Parameters
+    ----------
+    updates : rounds of playing and learning
+    steps : periods played in a round, by each copy
+    epochs : passes over a round's experience
+    minibatches : parts into which each pass is divided
+    λ : weight of later TD errors in the advantage; 0 trusts the critic alone
+    clip : how far a probability may move, as a ratio
+    entropy : bonus for an uncertain policy
+    hedge : subtract from TD errors what the shocks explain
+    shared : agents of a group share one network; otherwise each has its own
+    team : every agent earns the mean of all rewards
+    critic : what the critic sees: the agent's "own" observation, or "everything"
+    memory : numbers that an agent carries from one period to the next
+    rate : learning rate of the policy at the start; it falls linearly to zero
+    critic_rate : the critic's learning rate at the start
+    gradient_norm : longest step of the policy's gradient; ten times it for the critic
+    log_std : log standard deviation of the policy's noise at the start
+    average : weight of the past in the averaged policy
+    hidden : widths of the hidden layers
+    log_every : updates between entries of the curves
+    """
+
+    updates: int = 300
+    steps: int = 32
+    epochs: int = 2
+    minibatches: int = 8
+    λ: float = 0.9
+    clip: float = 0.2
+    entropy: float = 0.0
+    hedge: bool = False
+    shared: bool = True
+    team: bool = False
+    critic: str = "own"
+    memory: int = 0
+    rate: float = 2e-3
+    critic_rate: float = 3e-3
+    gradient_norm: float = 1.0
+    log_std: float = -1.2
+    average: float = 0.98
+    hidden: tuple[int, ...] = (64, 64)
+    log_every: int = 10
 
     def __post_init__(self):
         counts = ("updates", "steps", "epochs", "minibatches", "log_every")
@@ -76,20 +98,18 @@ class Config:
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
         )
 
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        N, few = batch.size * self.steps, 4 * count(batch)
+        most, of = N // 2, "half of steps x copies"
+        most, of = (min(batch.size, most), "the copies") if self.memory else (most, of)
+        enough, right = not self.hedge or N > few, self.minibatches <= most
+        require(hedge=(self.hedge, enough, f"off unless steps x copies is more than {few}"))
+        require(minibatches=(self.minibatches, right, f"at most {most}, {of}"))
+
     def agent(self, world, rng):
         """Make the learner."""
         return PPO(world, self, rng)
-
-
-class Experience(NamedTuple):
-    """Decisions and what became of them: rows (T B, n, ...), or (T, B, n, ...) with a memory."""
-
-    o: torch.Tensor  # what agents saw
-    u: torch.Tensor  # what they chose
-    seen: torch.Tensor  # what the critic saw
-    numbers: torch.Tensor  # (..., n, 3): log density then, advantage, target of the critic
-    h: torch.Tensor | None = None  # what they remembered
-    restarted: torch.Tensor | None = None  # whether a copy was started afresh after it, (T, B)
 
 
 class PPO(nn.Module):
@@ -101,14 +121,6 @@ class PPO(nn.Module):
 
     def __init__(self, world, config, rng):
         super().__init__()
-        B, T = world.batch.size, config.steps
-        most, of = B * T // 2, "half of steps x copies"
-        most, of = (min(B, most), "the copies") if config.memory else (most, of)
-        right = config.minibatches <= most
-        few = 4 * world.news(world.state).common.shape[-1]
-        enough = not config.hedge or B * T > few
-        require(hedge=(config.hedge, enough, f"off unless steps x copies is more than {few}"))
-        require(minibatches=(config.minibatches, right, f"at most {most}, {of}"))
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
         given = world, config.memory, config.hidden, config.log_std
@@ -157,7 +169,7 @@ class PPO(nn.Module):
         config, losses = self.config, []
         actor, critic = self.adams
         for _ in range(config.epochs):
-            for b in self._minibatches(experience):
+            for b in experience.minibatches(config.minibatches, self.order):
                 seen = (b.o, b.u) if b.h is None else (b.o, b.u, b.h)
                 log_π, entropy = self.actor.each("log_density", *seen, restarted=b.restarted)
                 log_π_old, advantage, target = b.numbers.unbind(-1)
@@ -165,11 +177,9 @@ class PPO(nn.Module):
                 gain = self._mean(equations.clipped_surrogate(moved, advantage, config.clip))
                 error = self._mean((self.critic(b.seen) - target).square())
                 (error - gain - config.entropy * self._mean(entropy)).backward()
-                norms = (
-                    actor.step(left * config.rate, config.gradient_norm),
-                    critic.step(left * config.critic_rate, 10 * config.gradient_norm),
-                )
-                losses.append(torch.stack([gain, error, entropy.mean(), *norms]).detach())
+                norm = actor.step(left * config.rate, config.gradient_norm)
+                other = critic.step(left * config.critic_rate, 10 * config.gradient_norm)
+                losses.append(torch.stack([gain, error, entropy.mean(), norm, other]).detach())
         names = "gain", "critic loss", "entropy", "gradient", "critic gradient"
         return dict(zip(names, torch.stack(losses).mean(0).unbind(), strict=True))
 
@@ -195,16 +205,6 @@ class PPO(nn.Module):
         if self.critic.everything:
             return o.new_full(o.shape[:-1], math.nan)
         return self.critic(self.actor.each("know", o, h)[0])
-
-    def _minibatches(self, experience):
-        """Shuffle the decisions, or the paths where they must be remembered, and divide them."""
-        axis, parts = 1 if self.config.memory else 0, self.config.minibatches
-        n = experience.o.shape[axis]
-        order = torch.randperm(n, generator=self.order, device=experience.o.device)
-        order = order[: n // parts * parts]
-        shuffled = [x if x is None else x.index_select(axis, order) for x in experience]
-        columns = (repeat(None, parts) if x is None else x.chunk(parts, axis) for x in shuffled)
-        return (Experience(*b) for b in zip(*columns, strict=True))
 
     def _mean(self, x):
         """Mean over decisions; added up over agents that share no weights."""

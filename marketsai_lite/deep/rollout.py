@@ -10,18 +10,42 @@ from marketsai_lite.views.batch import BatchState
 
 
 class Path(NamedTuple):
-    """T periods of B copies and n agents."""
+    """T periods of B copies and n agents.
 
-    o: Tensor  # (T, B, n, width) what agents saw, scaled
-    h: Tensor  # (T, B, n, memory) what they remembered when they saw it
-    u: Tensor  # (T, B, n, ...) what they chose: the variable of the policy
-    log_π: Tensor  # (T, B, n) its log density
-    r: Tensor  # (T, B, n) rewards, scaled
-    discount: Tensor  # (T, B, n)
-    truncated: Tensor  # (T, B) bool: stopped, though the game goes on
-    restarted: Tensor  # (T, B) bool: started afresh after the period; memories are then zero
-    state: BatchState  # (T, B, ...) where the copies stood
-    reached: BatchState  # (T, B, ...) and where they came to
+    Attributes
+    ----------
+    o : tensor (T, B, n, width)
+        What agents saw, scaled.
+    h : tensor (T, B, n, memory)
+        What they remembered when they saw it.
+    u : tensor (T, B, n, ...)
+        What they chose: the variable of the policy.
+    log_π : tensor (T, B, n)
+        Its log density.
+    r : tensor (T, B, n)
+        Rewards, scaled.
+    discount : tensor (T, B, n)
+        What the value of `reached` is worth; zero where the game has ended.
+    truncated : tensor (T, B) of bool
+        Stopped, though the game goes on.
+    restarted : tensor (T, B) of bool
+        Started afresh after the period; memories are then zero.
+    state : BatchState
+        Where the copies stood, (T, B, ...).
+    reached : BatchState
+        Where they came to, before fresh starts, (T, B, ...).
+    """
+
+    o: Tensor
+    h: Tensor
+    u: Tensor
+    log_π: Tensor
+    r: Tensor
+    discount: Tensor
+    truncated: Tensor
+    restarted: Tensor
+    state: BatchState
+    reached: BatchState
 
 
 def play(world, policy, T, generator) -> Path:

@@ -11,8 +11,8 @@ since the average value says nothing about which action is better.  The losses s
 pass: the policy climbs the critics as they were before the step.  The target critics move faster
 (τ .02, not .005).  The critics have SiLU, not ReLU, whose kinks attract the policy, and one wide
 layer, which follows small differences between actions better than two narrow ones; they see actions
-multiplied by `STRETCH`.  The target entropy is half the usual.  The learning rate falls to zero and
-the policy that is judged is an average over the last updates.
+multiplied by `soft_networks.STRETCH`.  The target entropy is half the usual.  The learning rate
+falls to zero and the policy that is judged is an average over the last updates.
 
 `hedge` removes from every target what the period's shocks explain (`control_variates`).
 """
@@ -26,37 +26,54 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.decisions import Decisions
-from marketsai_lite.deep.networks import Groups, Span, Twins, network
+from marketsai_lite.deep.decisions import Decisions, require_windows
+from marketsai_lite.deep.networks import Groups
+from marketsai_lite.deep.soft_networks import Actor, Critics
 from marketsai_lite.deep.train import require_settings
+from marketsai_lite.deep.world import require_boxes
 from marketsai_lite.require import require
-
-LOG_STD = (-5.0, 2.0)  # range of the log standard deviation before squashing
-STRETCH = 3.0  # multiplies the critics' actions, so that small differences between them matter
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the agent."""
+    """Settings of the agent.
 
-    updates: int = 20_000  # periods, each with one update
-    minibatch: int = 256  # decisions in an update
-    capacity: int = 300_000  # decisions that the replay holds, all copies together
-    warmup: int = 20  # periods of random play before learning
-    hedge: bool = False  # subtract from the targets what the shocks explain
-    shared: bool = True  # agents of a group share one network; otherwise each has its own
-    team: bool = False  # every agent earns the mean of all rewards
-    τ: float = 0.02  # how far the target critics move with every update
-    entropy: float = -0.5  # target entropy for each dimension of the action, scaled to [-1, 1]
-    α: float = 0.03  # temperature at the start
-    rate: float = 2e-3  # learning rate at the start; it falls linearly to zero
-    temperature_rate: float = 1e-3  # learning rate of log α
-    average: float = 0.999  # weight of the past in the averaged policy
-    hidden: tuple[int, ...] = (64, 64)  # widths of the policy's hidden layers
-    critic_hidden: tuple[int, ...] = (512,)  # and of the critics'
-    log_every: int = 500  # updates between entries of the curves
+    Parameters
+    ----------
+    updates : periods, each with one update
+    minibatch : decisions in an update
+    capacity : decisions that the replay holds, all copies together
+    warmup : periods of random play before learning
+    hedge : subtract from the targets what the shocks explain
+    shared : agents of a group share one network; otherwise each has its own
+    team : every agent earns the mean of all rewards
+    τ : how far the target critics move with every update
+    entropy : target entropy for each dimension of the action, scaled to [-1, 1]
+    α : temperature at the start
+    rate : learning rate at the start; it falls linearly to zero
+    temperature_rate : learning rate of log α
+    average : weight of the past in the averaged policy
+    hidden : widths of the policy's hidden layers
+    critic_hidden : widths of the critics' hidden layers
+    log_every : updates between entries of the curves
+    """
 
-    needs_box = True
+    updates: int = 20_000
+    minibatch: int = 256
+    capacity: int = 300_000
+    warmup: int = 20
+    hedge: bool = False
+    shared: bool = True
+    team: bool = False
+    τ: float = 0.02
+    entropy: float = -0.5
+    α: float = 0.03
+    rate: float = 2e-3
+    temperature_rate: float = 1e-3
+    average: float = 0.999
+    hidden: tuple[int, ...] = (64, 64)
+    critic_hidden: tuple[int, ...] = (512,)
+    log_every: int = 500
 
     def __post_init__(self):
         counts = ("updates", "minibatch", "capacity", "warmup", "log_every")
@@ -70,48 +87,16 @@ class Config:
             temperature_rate=(heat, 0 <= heat < math.inf, "non-negative and finite"),
         )
 
+    def check(self, batch):
+        """Raise a ValueError if a setting does not fit the batch."""
+        require_boxes(batch)
+        B = batch.size
+        require(capacity=(self.capacity, self.capacity >= B, f"at least {B}"))
+        require_windows(batch, self.hedge, self.minibatch)
+
     def agent(self, world, rng):
         """Make the learner."""
         return SAC(world, self, rng)
-
-
-class Actor(nn.Module):
-    """Tanh of a normal whose mean and standard deviation depend on what is observed."""
-
-    def __init__(self, group, width, hidden, copies=None):
-        super().__init__()
-        da = group.actions.width
-        self.net = network([width, *hidden, 2 * da], gain=0.01, copies=copies)
-        self.span = Span(group.actions)
-
-    def forward(self, o, generator):
-        """Draw an action in [-1, 1] (..., n, da), and its log density (..., n)."""
-        mean, log_std = self.net(o).chunk(2, -1)
-        log_std = log_std.clamp(*LOG_STD)
-        noise = torch.randn(mean.shape, generator=generator, device=o.device, dtype=o.dtype)
-        u = mean + log_std.exp() * noise
-        return equations.squash(u, equations.normal_log_density(u, mean, log_std))
-
-    def middle(self, o):
-        """The action in [-1, 1] at the mean of the normal."""
-        return torch.tanh(self.net(o).chunk(2, -1)[0])
-
-    def action(self, a):
-        """The action in the box that `a` in [-1, 1] stands for."""
-        return self.span(a[..., : len(self.span.middle)])
-
-
-class Critics(nn.Module):
-    """Two estimates (..., n, 2) of Q for a group's observations and actions."""
-
-    def __init__(self, group, width, hidden, copies=None):
-        super().__init__()
-        self.da = group.actions.width
-        self.twins = Twins([width + self.da, *hidden, 1], copies)
-
-    def forward(self, o, a):
-        """Q, but for its constant."""
-        return self.twins(torch.cat([o, STRETCH * a[..., : self.da]], -1))[..., 0].movedim(0, -1)
 
 
 class SAC(nn.Module):
@@ -124,8 +109,7 @@ class SAC(nn.Module):
 
     def __init__(self, world, config, rng):
         super().__init__()
-        B, groups = world.batch.size, world.groups
-        require(capacity=(config.capacity, config.capacity >= B, f"at least {B}"))
+        groups = world.groups
         self.world, self.config = world, config
         self.noise, self.order = rng["choices"], rng["minibatches"]
         width, hidden, wide = world.width, config.hidden, config.critic_hidden
@@ -140,8 +124,7 @@ class SAC(nn.Module):
         self.da = torch.tensor(sizes, device=self.level.device)
         self.adam, self.heat = Adam(self.actor, self.critics), Adam(self.temperature)
         (self.θ_target, _), (self.θ_averaged, _) = vector(self.target), vector(self.averaged)
-        periods = config.capacity // B
-        self.replay = Decisions(world, config, periods, max(sizes), config.minibatch)
+        self.replay = Decisions(world, config, config.capacity // world.batch.size, max(sizes))
         self.parts = {"adam": self.adam, "heat": self.heat, "replay": self.replay}
 
     def update(self, k):

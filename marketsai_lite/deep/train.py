@@ -25,12 +25,19 @@ class Agent(Protocol):
     """What `train` asks of a learner, beside being an `nn.Module`.
 
     Its `Config` has `updates`, `log_every` and `agent(world, rng)`; it may have `memory`, numbers
-    that an agent carries on, `needs_box` if actions must be vectors, and `team` if rewards are
-    added up.  Of `rng` there are the generators in `STREAMS`.
+    that an agent carries on, `team` if rewards are added up, and `check(batch)`, which raises a
+    ValueError if it does not fit a batch.  Of `rng` there are the generators in `STREAMS`.
+
+    Attributes
+    ----------
+    averaged : nn.Module
+        The module whose weights the result keeps.
+    parts : dict[str, Any]
+        What else changes in training, with `state_dict`: optimizers, a replay.
     """
 
-    averaged: Any  # the module whose weights the result keeps
-    parts: dict[str, Any]  # what else changes in training, with `state_dict`: optimizers, a replay
+    averaged: Any
+    parts: dict[str, Any]
 
     def update(self, k) -> dict[str, Any]:
         """Make update number k; named numbers for the curves."""
@@ -51,18 +58,41 @@ class Result(NamedTuple):
     Observations are what `Terms.see` gives: those of the economy, followed by what is legal where
     some choices may not be.  An agent with a memory begins anew at every call of `act`, `sample`
     and `value`: follow it along a path with `remember`.
+
+    Attributes
+    ----------
+    act : Callable
+        Observations (..., n, do) to actions (..., n, da), without noise.
+    sample : Callable
+        Observations and a torch.Generator to actions with the policy's noise.
+    value : Callable
+        Observations to values in the economy's units; see the agent's file.
+    remember : Callable
+        Observations and memories (..., n, memory) to actions and next memories.
+    weights : dict[str, np.ndarray]
+        Of the policy that `act` uses.
+    curves : dict[str, np.ndarray]
+        "update", "samples", "seconds", "wall", losses, `on_log`'s.
+    samples : int
+        Periods experienced, all copies together, after the survey.
+    seconds : float
+        CPU seconds of training.
+    wall : float
+        Seconds by the clock.
+    scales : Scales
+        Of observations and rewards, for a run that goes on from here.
     """
 
-    act: Callable  # observations (..., n, do) to actions (..., n, da), without noise
-    sample: Callable  # observations and a torch.Generator to actions with the policy's noise
-    value: Callable  # observations to values in the economy's units; see the agent's file
-    remember: Callable  # observations and memories (..., n, memory) to actions and next memories
-    weights: dict[str, np.ndarray]  # of the policy that `act` uses
-    curves: dict[str, np.ndarray]  # "update", "samples", "seconds", "wall", losses, `on_log`'s
-    samples: int  # periods experienced, all copies together, after the survey
-    seconds: float  # CPU seconds of training
-    wall: float  # seconds by the clock
-    scales: Scales  # of observations and rewards, for a run that goes on from here
+    act: Callable
+    sample: Callable
+    value: Callable
+    remember: Callable
+    weights: dict[str, np.ndarray]
+    curves: dict[str, np.ndarray]
+    samples: int
+    seconds: float
+    wall: float
+    scales: Scales
 
 
 def train(
@@ -99,7 +129,8 @@ def train(
     FloatingPointError
         If a reward, a loss or a gradient is not finite.
     """
-    require_batch(batch, box=getattr(config, "needs_box", False))
+    require_batch(batch)
+    getattr(config, "check", lambda batch: None)(batch)
     checkpoint = None if checkpoint is None else writable(Path(checkpoint))
     with one_thread():
         rng = streams(seed, STREAMS, batch.device)

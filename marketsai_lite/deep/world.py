@@ -16,36 +16,59 @@ SURVEY = 16  # periods of random play from which observations and rewards are sc
 
 
 class Scales(NamedTuple):
-    """Means and reciprocals of standard deviations, of agents in a group the same."""
+    """Means and reciprocals of standard deviations, of agents in a group the same.
 
-    o: tuple[Tensor, Tensor]  # of observations, (n, do) each
-    r: tuple[Tensor, Tensor]  # of rewards, (n,) each
-    everything: tuple[Tensor, Tensor]  # of state and shocks, (dx + ...,) each
+    Attributes
+    ----------
+    o : tuple[Tensor, Tensor]
+        Of observations, (n, width) each.
+    r : tuple[Tensor, Tensor]
+        Of rewards, (n,) each.
+    everything : tuple[Tensor, Tensor]
+        Of state and shocks, (dx + ...,) each.
+    """
+
+    o: tuple[Tensor, Tensor]
+    r: tuple[Tensor, Tensor]
+    everything: tuple[Tensor, Tensor]
 
 
 class Moved(NamedTuple):
-    """What a period brought to B copies."""
+    """What a period brought to B copies.
 
-    r: Tensor  # (B, n) rewards, in the agents' units
-    discount: Tensor  # (B, n)
-    reached: BatchState  # where the copies stood then
-    truncated: Tensor  # (B,) bool: stopped, though the game goes on
-    restarted: Tensor  # (B,) bool: started afresh since, after a truncation or an end
-
-
-def require_batch(batch, box=False):
-    """Raise a ValueError unless `batch` is a `Batch` whose actions have finite bounds.
-
-    With `box` they must be vectors of numbers.
+    Attributes
+    ----------
+    r : tensor (B, n)
+        Rewards, in the agents' units.
+    discount : tensor (B, n)
+        What the value of `reached` is worth; zero where the game has ended.
+    reached : BatchState
+        Where the copies stood then.
+    truncated : tensor (B,) of bool
+        Stopped, though the game goes on.
+    restarted : tensor (B,) of bool
+        Started afresh since, after a truncation or an end.
     """
+
+    r: Tensor
+    discount: Tensor
+    reached: BatchState
+    truncated: Tensor
+    restarted: Tensor
+
+
+def require_batch(batch) -> None:
+    """Raise a ValueError unless `batch` is a `Batch` whose actions have finite bounds."""
     require(batch=(batch, isinstance(batch, Batch), "a Batch of an economy; see views/batch.py"))
     for actions in batch.economy.actions:
-        name = "batch: actions"
-        if box:
-            require(**{name: (actions, isinstance(actions, Box), "a Box")})
-        if isinstance(actions, Box):
-            finite = all(np.isfinite(v).all() for v in actions)
-            require(**{name: (actions, finite, "a Box with finite bounds")})
+        finite = isinstance(actions, Grid) or all(np.isfinite(v).all() for v in actions)
+        require(**{"batch: actions": (actions, finite, "a Box with finite bounds")})
+
+
+def require_boxes(batch) -> None:
+    """Raise a ValueError unless the actions are vectors of numbers."""
+    for actions in batch.economy.actions:
+        require(**{"batch: actions": (actions, isinstance(actions, Box), "a Box")})
 
 
 class World:

@@ -18,10 +18,17 @@ class Announcement:
 
     State: the signal, and how many periods have passed; the game ends after the last.  Action: -1
     or 1; only the last one counts.
+
+    Parameters
+    ----------
+    blank : int
+        Periods between the announcement and the answer, in which nothing is seen.
+    β : float
+        Discount factor.
     """
 
-    blank: int = 40  # periods between the announcement and the answer, in which nothing is seen
-    β: float = 0.99  # discount factor
+    blank: int = 40
+    β: float = 0.99
 
     agents = ("listener",)
     state = ("signal", "periods passed")

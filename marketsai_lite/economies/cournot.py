@@ -18,13 +18,26 @@ class Cournot:
     """Quantity competition, repeated.
 
     State: last period's quantities, which everybody sees.  Action: a quantity.
+
+    Parameters
+    ----------
+    a : float
+        Demand intercept.
+    b : float
+        Demand slope.
+    costs : array_like (n,)
+        Marginal cost of each firm.
+    β : float
+        Discount factor.
+    capacity : float
+        Largest quantity of a firm.
     """
 
-    a: float = 1.0  # demand intercept
-    b: float = 1.0  # demand slope
-    costs: Any = field(default_factory=lambda: np.zeros(2))  # (n,) marginal cost of each firm
-    β: float = 0.95  # discount factor
-    capacity: float = 1.0  # largest quantity of a firm
+    a: float = 1.0
+    b: float = 1.0
+    costs: Any = field(default_factory=lambda: np.zeros(2))
+    β: float = 0.95
+    capacity: float = 1.0
 
     exo = constant(0.0)
 

@@ -31,16 +31,38 @@ class Growth:
     """The stochastic growth model.
 
     State: log of capital.  Shock: productivity.  Action: the share of output that is saved.
+
+    Parameters
+    ----------
+    α : float
+        Capital's share of output.
+    β : float
+        Discount factor.
+    γ : float
+        Relative risk aversion; 1 is log utility.
+    δ : float
+        Depreciation.
+    low : float
+        Least share saved.
+    high : float
+        Largest share saved.
+    exo : Exogenous
+        Productivity z.
+
+    Attributes
+    ----------
+    scale : tuple[float, float]
+        Mid-range and half range of z.
     """
 
-    α: float = 0.36  # capital's share of output
-    β: float = 0.96  # discount factor
-    γ: float = 1.0  # relative risk aversion; 1 is log utility
-    δ: float = 0.1  # depreciation
-    low: float = 0.02  # least share saved
-    high: float = 0.7  # largest share saved
-    exo: Exogenous = field(default_factory=booms_and_slumps)  # productivity z
-    scale: tuple[float, float] = field(init=False)  # mid-range and half range of z
+    α: float = 0.36
+    β: float = 0.96
+    γ: float = 1.0
+    δ: float = 0.1
+    low: float = 0.02
+    high: float = 0.7
+    exo: Exogenous = field(default_factory=booms_and_slumps)
+    scale: tuple[float, float] = field(init=False)
 
     agents = ("planner",)
     state = ("log capital",)

@@ -21,11 +21,23 @@ class Islands:
 
     State: log of each island's capital.  Shocks: each island's own productivity.  Action: the share
     of output that each island saves.
+
+    Parameters
+    ----------
+    d : int
+        Number of islands.
+    island : Growth
+        Each of them.
+
+    Attributes
+    ----------
+    exo : Exogenous
+        The island's chain, drawn for each island by itself.
     """
 
-    d: int = 2  # number of islands
-    island: Growth = field(default_factory=Growth)  # each of them
-    exo: Exogenous = field(init=False)  # the island's chain, drawn for each island by itself
+    d: int = 2
+    island: Growth = field(default_factory=Growth)
+    exo: Exogenous = field(init=False)
 
     agents = ("planner",)
 

@@ -26,19 +26,36 @@ class LogitMonopolist:
     """The dynamic monopolist of the first chapter.
 
     State: last period's price.  Action: this period's price, from a grid.
+
+    Parameters
+    ----------
+    a : float
+        Quality of the good.
+    c : float
+        Marginal cost.
+    μ : float
+        Taste dispersion: how little consumers react to the price.
+    κ : float
+        Cost of changing the price.
+    β : float
+        Discount factor.
+    prices : array (m,)
+        The grid of prices.
+    outside : Exogenous
+        a0, the value of the outside good.
     """
 
-    a: float = 2.0  # quality of the good
-    c: float = 1.0  # marginal cost
-    μ: float = 0.25  # taste dispersion: how little consumers react to the price
-    κ: float = 1.0  # cost of changing the price
-    β: float = 0.95  # discount factor
+    a: float = 2.0
+    c: float = 1.0
+    μ: float = 0.25
+    κ: float = 1.0
+    β: float = 0.95
     prices: np.ndarray = field(default_factory=lambda: np.linspace(1.0, 2.5, 15))
     outside: Exogenous = field(
         default_factory=lambda: Exogenous(
             np.array([[-0.25], [0.25]]), np.array([[0.9, 0.1], [0.1, 0.9]])
         )
-    )  # a0, the value of the outside good
+    )
 
     agents = ("monopolist",)
     state = ("last price",)

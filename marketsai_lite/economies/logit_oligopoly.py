@@ -24,14 +24,29 @@ class LogitOligopoly:
     """The pricing game.
 
     State: last period's prices, which everybody sees.  Action: a price from the firm's grid.
+
+    Parameters
+    ----------
+    prices : array (n, m)
+        Price grid of each firm.
+    a : array_like (n,)
+        Qualities.
+    c : array_like (n,)
+        Marginal costs.
+    a0 : float
+        Value of the outside good.
+    μ : float
+        Taste dispersion.
+    β : float
+        Discount factor.
     """
 
-    prices: np.ndarray  # (n, m) price grid of each firm
-    a: Any = field(default_factory=lambda: np.full(2, 2.0))  # (n,) qualities
-    c: Any = field(default_factory=lambda: np.full(2, 1.0))  # (n,) marginal costs
-    a0: float = 0.0  # value of the outside good
-    μ: float = 0.25  # taste dispersion
-    β: float = 0.95  # discount factor
+    prices: np.ndarray
+    a: Any = field(default_factory=lambda: np.full(2, 2.0))
+    c: Any = field(default_factory=lambda: np.full(2, 1.0))
+    a0: float = 0.0
+    μ: float = 0.25
+    β: float = 0.95
 
     exo = constant(0.0)
 

@@ -28,16 +28,38 @@ class LongPlosser:
     State: log of each sector's output before its shock.  Shocks: each sector's own, independent in
     time.  Action: for each pair (i, j), row by row, log of d times the use of good j in sector i
     relative to the consumption of good j (`shares`).
+
+    Parameters
+    ----------
+    A : array (d, d)
+        Input elasticities.
+    θ : array (d,) | None
+        Weights of the goods in utility; None for equal ones.
+    β : float
+        Discount factor.
+    σ : float
+        Standard deviation of the shocks.
+    nodes : int
+        Of the Gauss-Hermite rule that replaces the normal distribution.
+
+    Attributes
+    ----------
+    exo : Exogenous
+        The shocks.
+    ω : array (d,)
+        Value of a unit of log output: ω = θ + β A'ω.
+    x_ss : array (d,)
+        Steady state without shocks, under optimal shares.
     """
 
-    A: np.ndarray = field(default_factory=lambda: random_technology(2))  # (d, d) input elasticities
-    θ: np.ndarray | None = None  # (d,) weights of the goods in utility; None for equal ones
-    β: float = 0.96  # discount factor
-    σ: float = 0.1  # standard deviation of the shocks
-    nodes: int = 5  # of the Gauss-Hermite rule that replaces the normal distribution
-    exo: Exogenous = field(init=False)  # the shocks
-    ω: np.ndarray = field(init=False)  # (d,) value of a unit of log output: ω = θ + β A'ω
-    x_ss: np.ndarray = field(init=False)  # (d,) steady state without shocks, under optimal shares
+    A: np.ndarray = field(default_factory=lambda: random_technology(2))
+    θ: np.ndarray | None = None
+    β: float = 0.96
+    σ: float = 0.1
+    nodes: int = 5
+    exo: Exogenous = field(init=False)
+    ω: np.ndarray = field(init=False)
+    x_ss: np.ndarray = field(init=False)
 
     agents = ("planner",)
 

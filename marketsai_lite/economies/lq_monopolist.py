@@ -24,19 +24,47 @@ class LQMonopolist:
     """The linear-quadratic monopolist.
 
     State: output q.  Action: next period's output q'.
+
+    Parameters
+    ----------
+    a0 : float
+        Demand intercept.
+    a1 : float
+        Demand slope.
+    c : float
+        Marginal cost.
+    γ : float
+        Adjustment cost.
+    ρ : float
+        Persistence of demand.
+    σ : float
+        Standard deviation of the demand innovation.
+    β : float
+        Discount factor.
+    nd : int
+        States of the demand chain.
+    low : float
+        Least output.
+    high : float
+        Largest output.
+
+    Attributes
+    ----------
+    exo : Exogenous
+        Demand, by Rouwenhorst.
     """
 
-    a0: float = 5.0  # demand intercept
-    a1: float = 0.5  # demand slope
-    c: float = 2.0  # marginal cost
-    γ: float = 1.0  # adjustment cost
-    ρ: float = 0.9  # persistence of demand
-    σ: float = 0.15  # standard deviation of the demand innovation
-    β: float = 0.95  # discount factor
-    nd: int = 5  # states of the demand chain
-    low: float = 2.0  # least output
-    high: float = 4.0  # largest output
-    exo: Exogenous = field(init=False)  # demand, by Rouwenhorst
+    a0: float = 5.0
+    a1: float = 0.5
+    c: float = 2.0
+    γ: float = 1.0
+    ρ: float = 0.9
+    σ: float = 0.15
+    β: float = 0.95
+    nd: int = 5
+    low: float = 2.0
+    high: float = 4.0
+    exo: Exogenous = field(init=False)
 
     agents = ("monopolist",)
     state = ("output",)

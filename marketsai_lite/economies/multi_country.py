@@ -32,14 +32,32 @@ class MultiCountry:
 
     State: log of each country's capital.  Shocks: each country's own productivity.  Action: for
     each country, log of d times its investment relative to consumption (`shares`).
+
+    Parameters
+    ----------
+    d : int
+        Number of countries.
+    α : float
+        Capital's share of output.
+    β : float
+        Discount factor.
+    country : Exogenous
+        Productivity of each.
+
+    Attributes
+    ----------
+    exo : Exogenous
+        That chain, drawn for each country by itself.
+    scale : tuple[float, float]
+        Mid-range and half range of z.
     """
 
-    d: int = 2  # number of countries
-    α: float = 0.36  # capital's share of output
-    β: float = 0.96  # discount factor
-    country: Exogenous = field(default_factory=booms_and_slumps)  # productivity of each
-    exo: Exogenous = field(init=False)  # that chain, drawn for each country by itself
-    scale: tuple[float, float] = field(init=False)  # mid-range and half range of z
+    d: int = 2
+    α: float = 0.36
+    β: float = 0.96
+    country: Exogenous = field(default_factory=booms_and_slumps)
+    exo: Exogenous = field(init=False)
+    scale: tuple[float, float] = field(init=False)
 
     agents = ("planner",)
 

@@ -31,18 +31,44 @@ class Planner:
 
     State: log of each stock, household by household.  Shocks: aggregate productivity, and each
     household's own.  Action: shares of each household's output given for each good.
+
+    Parameters
+    ----------
+    N : int
+        Households.
+    M : int
+        Capital goods.
+    α : float
+        Capital's share of output.
+    β : float
+        Discount factor.
+    δ : float
+        Depreciation.
+    φ : float
+        Slope of the marginal cost of new capital.
+    low : float
+        Least share of output given for all goods.
+    high : float
+        Largest share of output given for all goods.
+
+    Attributes
+    ----------
+    exo : Exogenous
+        Productivity: .8 or 1.2, and .9 or 1.1 of each household.
+    scale : tuple[tuple[float, float], ...]
+        Mid-ranges and half ranges.
     """
 
-    N: int = 1  # households
-    M: int = 1  # capital goods
-    α: float = 0.3  # capital's share of output
-    β: float = 0.98  # discount factor
-    δ: float = 0.04  # depreciation
-    φ: float = 0.5  # slope of the marginal cost of new capital
-    low: float = 0.001  # least share of output given for all goods
-    high: float = 0.9  # largest share of output given for all goods
-    exo: Exogenous = field(init=False)  # productivity: .8 or 1.2, and .9 or 1.1 of each household
-    scale: tuple[tuple[float, float], ...] = field(init=False)  # mid-ranges and half ranges
+    N: int = 1
+    M: int = 1
+    α: float = 0.3
+    β: float = 0.98
+    δ: float = 0.04
+    φ: float = 0.5
+    low: float = 0.001
+    high: float = 0.9
+    exo: Exogenous = field(init=False)
+    scale: tuple[tuple[float, float], ...] = field(init=False)
 
     agents = ("planner",)
 

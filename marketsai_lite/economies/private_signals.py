@@ -17,16 +17,41 @@ from marketsai_lite.require import number, require
 
 @dataclass(frozen=True, eq=False)
 class PrivateSignals:
-    """A duopoly with private signals of demand.  No state.  Action: a price."""
+    """A duopoly with private signals of demand.  No state.  Action: a price.
 
-    a: float = 2.0  # demand intercept
-    b: float = 1.0  # effect of the own price
-    d: float = 0.5  # effect of the rival's price
-    c: float = 0.0  # marginal cost
-    σ: float = 0.5  # size of the demand shock
-    ρ: float = 0.8  # probability that a signal is right
-    β: float = 0.95  # discount factor
-    ceiling: float = 5.0  # largest price
+    Parameters
+    ----------
+    a : float
+        Demand intercept.
+    b : float
+        Effect of the own price.
+    d : float
+        Effect of the rival's price.
+    c : float
+        Marginal cost.
+    σ : float
+        Size of the demand shock.
+    ρ : float
+        Probability that a signal is right.
+    β : float
+        Discount factor.
+    ceiling : float
+        Largest price.
+
+    Attributes
+    ----------
+    exo : Exogenous
+        Demand, and what each firm's signal says of it.
+    """
+
+    a: float = 2.0
+    b: float = 1.0
+    d: float = 0.5
+    c: float = 0.0
+    σ: float = 0.5
+    ρ: float = 0.8
+    β: float = 0.95
+    ceiling: float = 5.0
     exo: Exogenous = field(init=False)
 
     agents = ("firm 1", "firm 2")

@@ -36,19 +36,45 @@ class RentalMarket:
     State: log of each household's capital.  Shock: productivity.  Action: the share of its income
     that a household saves.  A household sees its own capital, mean capital and productivity, from
     which the prices follow.
+
+    Parameters
+    ----------
+    n : int
+        Number of households.
+    α : float
+        Capital's share of output.
+    β : float
+        Discount factor.
+    low : float
+        Least share saved.
+    high : float
+        Largest share saved.
+    equal : bool
+        Whether all begin with the same capital.
+    exo : Exogenous
+        Productivity z.
+
+    Attributes
+    ----------
+    agents, state : tuple[str, ...]
+        Names of the households and of their capital.
+    actions : tuple[Box, ...]
+        Of each household, shares from low to high.
+    scale : tuple[float, float]
+        Mid-range and half range of z.
     """
 
-    n: int = 2  # number of households
-    α: float = 0.36  # capital's share of output
-    β: float = 0.96  # discount factor
-    low: float = 0.02  # least share saved
-    high: float = 0.9  # largest share saved
-    equal: bool = False  # whether all begin with the same capital
-    exo: Exogenous = field(default_factory=booms_and_slumps)  # productivity z
+    n: int = 2
+    α: float = 0.36
+    β: float = 0.96
+    low: float = 0.02
+    high: float = 0.9
+    equal: bool = False
+    exo: Exogenous = field(default_factory=booms_and_slumps)
     agents: tuple[str, ...] = field(init=False)
     state: tuple[str, ...] = field(init=False)
     actions: tuple[Box, ...] = field(init=False)
-    scale: tuple[float, float] = field(init=False)  # mid-range and half range of z
+    scale: tuple[float, float] = field(init=False)
 
     def __post_init__(self):
         require(

@@ -28,12 +28,26 @@ class TwoStepGame:
 
     State: where the team stands (0 at the start, 1 after A, 2 after B, 3 at the end), which both
     see as three indicators that are all zero at the end.  Actions: A (0) or B (1).
+
+    Parameters
+    ----------
+    payoffs : array (2, 2, 2)
+        Of the team, by the first choice of agent 1 and the second choices of both.
+    β : float
+        Discount factor.
+
+    Attributes
+    ----------
+    rewards : array (4, 2, 2)
+        The same, by where the team stands and the choices; nothing at the end.
+    places : array (3,)
+        Where the team may stand, but for the end.
     """
 
-    payoffs: np.ndarray = field(default_factory=rashid)  # (2, 2, 2): first choice, second choices
-    β: float = 0.99  # discount factor
-    rewards: np.ndarray = field(init=False)  # (4, 2, 2): where the team stands, choices
-    places: np.ndarray = field(init=False)  # (3,) those that are seen
+    payoffs: np.ndarray = field(default_factory=rashid)
+    β: float = 0.99
+    rewards: np.ndarray = field(init=False)
+    places: np.ndarray = field(init=False)
 
     exo = constant(0.0)
     agents = ("agent 1", "agent 2")

@@ -65,7 +65,7 @@ def check_economy(economy, rng, periods=50):
     terms, exo = _parameters(economy), economy.exo
     u = rng.random((B, terms.dx))
     _runs_without_numbers(terms, [("initial", (u,))])
-    _same_in_torch(terms, "initial", (u,))
+    _in_torch(terms, [("initial", (u,))])
     x, i = economy.initial(u), exo.initial(rng.random((B, exo.width)))
     _array("initial state", x, (B, terms.dx))
     ended, prices = np.zeros((B, terms.n), dtype=bool), None
@@ -74,14 +74,15 @@ def check_economy(economy, rng, periods=50):
         legal = _legal(terms, t, x, z)
         period = Period(t, x, z, _actions(terms, rng, legal))
         if t == 0:
-            _runs_without_numbers(terms, _calls(terms, *period[1:]))
+            _runs_without_numbers(terms, _calls(terms, period, x, z))
         x1, r = _step(terms, period)
         _observations(terms, period)
         _accounts(terms, period)
         prices = _market(terms, period, prices)
-        _members_alone(terms, period)
         i1 = exo.next(i, rng.random((B, exo.width)))
-        _in_torch(terms, period, x1, exo.shocks(i1))
+        calls = _calls(terms, period, x1, exo.shocks(i1))
+        _members_alone(terms, t, calls)
+        _in_torch(terms, calls, f"period {t}: ")
         over = np.all(ended, -1)  # a period after the last agent's end
         ended = _ends(terms, period, ended, x1, r, exo.shocks(i1))
         if t == 0 and ended.all() and not r.any():
@@ -235,10 +236,9 @@ def _begins(terms):
     _hold("discount after the first period", 0.0, d.any() or r.any(), BEGINS)
 
 
-def _members_alone(terms, period):
+def _members_alone(terms, t, calls):
     """A batch gives what its members give one by one."""
-    t, x, z, a = period
-    for name, inputs in _calls(terms, x, z, a):
+    for name, inputs in calls:
         whole = _arrays(getattr(terms.economy, name)(*inputs))
         for b in range(B):
             one = _arrays(getattr(terms.economy, name)(*(_member(v, b) for v in inputs)))
@@ -261,24 +261,19 @@ def _runs_without_numbers(terms, calls):
         _try(terms, name, [_each(bare, v) for v in inputs])
 
 
-def _in_torch(terms, period, x1, z1):
+def _in_torch(terms, calls, when=""):
     """PyTorch's tensors give the same numbers as NumPy's arrays."""
-    t, x, z, a = period
-    for name, inputs in _calls(terms, x, z, a) + [("discount", (x1, z1))] * terms.ends:
-        _same_in_torch(terms, name, inputs, f"period {t}: ")
-
-
-def _same_in_torch(terms, name, inputs, when=""):
     torch = _torch()
     if torch is None:
         return
-    ours = _arrays(getattr(terms.economy, name)(*inputs))
-    theirs = _arrays(_try(terms, name, [_each(torch.tensor, v) for v in inputs]))
-    for u, v in zip(ours, theirs, strict=True):
-        same = isinstance(v, torch.Tensor) and u.shape == tuple(v.shape)
-        same = same and u.dtype == v.numpy().dtype and np.allclose(u, v.numpy(), 1e-10, 1e-12)
-        right = f"what NumPy gives, {u!r}: written with {TORCH}"
-        _hold(f"{when}{name} in PyTorch", v, same, right)
+    for name, inputs in calls:
+        ours = _arrays(getattr(terms.economy, name)(*inputs))
+        theirs = _arrays(_try(terms, name, [_each(torch.tensor, v) for v in inputs]))
+        for u, v in zip(ours, theirs, strict=True):
+            same = isinstance(v, torch.Tensor) and u.shape == tuple(v.shape)
+            same = same and u.dtype == v.numpy().dtype and np.allclose(u, v.numpy(), 1e-10, 1e-12)
+            right = f"what NumPy gives, {u!r}: written with {TORCH}"
+            _hold(f"{when}{name} in PyTorch", v, same, right)
 
 
 def _try(terms, name, inputs):
@@ -297,15 +292,13 @@ def _torch():
     return torch
 
 
-def _calls(terms, x, z, a):
+def _calls(terms, period, x1, z1):
     """Names and inputs of the functions of the economy that a period calls."""
-    return [
-        ("step", (x, z, a)),
-        ("observe", (x, z)),
-        ("accounts", (x, z, a)),
-        *[("market", (x, z, a))] * terms.takes,
-        *[("legal", (x, z))] * terms.masks,
-    ]
+    _, x, z, a = period
+    calls = [("step", (x, z, a)), ("observe", (x, z)), ("accounts", (x, z, a))]
+    if terms.takes:
+        calls += [("market", (x, z, a)), ("step", (x, z, a, terms.economy.market(x, z, a)))]
+    return calls + [("legal", (x, z))] * terms.masks + [("discount", (x1, z1))] * terms.ends
 
 
 def _pure(terms, name, t, *inputs):

@@ -29,19 +29,39 @@ from marketsai_lite.require import require
 
 
 class Origin(NamedTuple):
-    """Where a cell's result comes from."""
+    """Where a cell's result comes from.
 
-    commit: str  # ends in -dirty if the code was changed after it
-    processor: str | None  # not told of results that do not depend on it
+    Attributes
+    ----------
+    commit : str
+        Ends in -dirty if the code was changed after it.
+    processor : str | None
+        Not told of results that do not depend on it.
+    """
+
+    commit: str
+    processor: str | None
 
 
 class Recorded(NamedTuple):
-    """The recorded result of an experiment."""
+    """The recorded result of an experiment.
 
-    provenance: dict[str, Any]  # command, date, versions, machine, commits, CPU seconds
-    parameters: dict[str, dict[str, Any]]  # of each cell
-    results: dict[str, dict[str, np.ndarray]]  # of each cell
-    origins: dict[str, Origin]  # of each cell
+    Attributes
+    ----------
+    provenance : dict[str, Any]
+        Command, date, versions, machine, commits, CPU seconds.
+    parameters : dict[str, dict[str, Any]]
+        Of each cell.
+    results : dict[str, dict[str, np.ndarray]]
+        Of each cell.
+    origins : dict[str, Origin]
+        Of each cell.
+    """
+
+    provenance: dict[str, Any]
+    parameters: dict[str, dict[str, Any]]
+    results: dict[str, dict[str, np.ndarray]]
+    origins: dict[str, Origin]
 
 
 def names() -> list[str]:

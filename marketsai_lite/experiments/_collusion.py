@@ -26,12 +26,24 @@ DIGITS = 9  # of the payoffs, so that no machine's last bit of exp() decides a s
 
 
 class Market(NamedTuple):
-    """A stage game with its benchmarks."""
+    """A stage game with its benchmarks.
 
-    payoffs: np.ndarray  # (n, m, ..., m), expected where demand is random
-    nash: np.ndarray  # (n,) profits in the Bertrand-Nash equilibrium
-    monopoly: np.ndarray  # (n,) profits under joint monopoly
-    states: np.ndarray  # (Z, n, m, ..., m) payoffs in each state of demand, equally likely
+    Attributes
+    ----------
+    payoffs : array (n, m, ..., m)
+        Expected where demand is random.
+    nash : array (n,)
+        Profits in the Bertrand-Nash equilibrium.
+    monopoly : array (n,)
+        Profits under joint monopoly.
+    states : array (Z, n, m, ..., m)
+        Payoffs in each state of demand, equally likely.
+    """
+
+    payoffs: np.ndarray
+    nash: np.ndarray
+    monopoly: np.ndarray
+    states: np.ndarray
 
 
 def market(n: int = 2, c2: float = 1.0, spread: float = 0.0) -> Market:

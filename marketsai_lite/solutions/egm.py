@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from marketsai_lite.economies.growth import Growth
-from marketsai_lite.require import number, require, whole
+from marketsai_lite.require import number, require, stopping, whole
 from marketsai_lite.solutions.chains import locate
 
 ORDINARY = "one whose consumption, to the power -γ, floating-point numbers can hold"
@@ -123,8 +123,7 @@ def solve(economy, *, n=6_600, low=0.01, high=10.0, tol=1e-11, max_iter=5_000):
         n=(n, whole(n, 2), "an integer >= 2"),
         low=(low, 0 < number(low) < 1, "in (0, 1)"),
         high=(high, 1 < number(high) < np.inf, "in (1, inf)"),
-        tol=(tol, 0 < number(tol) < np.inf, "in (0, inf)"),
-        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
+        **stopping(tol, max_iter),
     )
     α, β, γ, δ = economy.α, economy.β, economy.γ, economy.δ
     z, P = economy.exo.values, economy.exo.transition

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marketsai_lite.economies.multi_country import MultiCountry
-from marketsai_lite.require import number, require, whole
+from marketsai_lite.require import require, stopping
 from marketsai_lite.solutions.chains import locate, successors
 
 
@@ -94,10 +94,7 @@ def solve(economy, *, tol=1e-14, max_iter=1_000):
     ValueError
         If there are too many joint states to list, or `tol` or `max_iter` is not positive.
     """
-    require(
-        tol=(tol, 0 < number(tol) < np.inf, "in (0, inf)"),
-        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
-    )
+    require(**stopping(tol, max_iter))
     α, β, exo = economy.α, economy.β, economy.exo
     states, _ = successors(exo, np.zeros(exo.width, dtype=int))
     P = successors(exo, states)[1]

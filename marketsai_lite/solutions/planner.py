@@ -24,7 +24,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from marketsai_lite.economies.planner import Planner
-from marketsai_lite.require import number, require, whole
+from marketsai_lite.require import number, require, stopping, whole
 from marketsai_lite.solutions.chains import locate, successors
 from marketsai_lite.solutions.scores import path_value
 
@@ -124,8 +124,7 @@ def solve(economy, *, degree=None, low=0.4, high=1.8, tol=1e-8, max_iter=50):
         degree=(degree, whole(degree, 1), "an integer >= 1"),
         low=(low, 0 < number(low) < 1, "in (0, 1)"),
         high=(high, 1 < number(high) < np.inf, "in (1, inf)"),
-        tol=(tol, 0 < number(tol) < np.inf, "in (0, inf)"),
-        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
+        **stopping(tol, max_iter),
     )
     degree = int(degree)
     states, _ = successors(economy.exo, np.zeros(N + 1, dtype=int))

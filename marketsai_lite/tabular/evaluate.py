@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
+from scipy.sparse.csgraph import breadth_first_order
 from scipy.sparse.linalg import splu
 
 from marketsai_lite.require import require
@@ -11,6 +12,8 @@ from marketsai_lite.tabular.mdp import MDP, policy, vector
 
 def policy_value(σ: ArrayLike, mdp: MDP) -> np.ndarray:
     """Return v_σ, the solution of v = r_σ + β P_σ v, as `relative_value` finds it.
+
+    It is 0, exactly, in states from which no other reward than 0 is ever reached.
 
     Parameters
     ----------
@@ -31,13 +34,13 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
 
     The differences h, which tell one choice from another, are small beside the values when β is
     near 1 or a constant is part of every reward. Solved for apart, from (1 - β) v_σ(0) + h = r_σ +
-    β P_σ h, they keep all their digits.
+    β P_σ h, they keep all their digits. Where some states earn nothing for ever, as after the end
+    of a game, the differences are taken from their value instead: the parts are 0 and h = v_σ.
 
     Parameters
     ----------
-    σ : array_like
-        Policy: an action of each state (S,), or probabilities of the actions (S, A).
-    mdp : MDP
+    σ, mdp
+        As in `policy_value`.
 
     Returns
     -------
@@ -55,19 +58,46 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
         r = mdp.r[np.arange(mdp.n_states), σ]
     else:
         r = (σ * np.where(σ > 0, mdp.r, 0)).sum(axis=1)
-    S = mdp.n_states
-    A = (sparse.eye_array(S) - mdp.β * transition(σ, mdp)).tocsc()
-    after = A.indptr[1]  # entries of column 0, for which the level's column of ones stands in
-    data = np.append(np.ones(S), A.data[after:])
-    rows = np.append(np.arange(S), A.indices[after:]).astype(np.int32)
-    start = np.append(0, A.indptr[1:] - after + S).astype(np.int32)
+    S, P = mdp.n_states, transition(σ, mdp)
+    idle = earns_nothing(r, P)
+    if idle.any():
+        P = sparse.diags_array(1.0 - idle) @ P  # the game ends where nothing will be earned
+    A = (sparse.eye_array(S) - mdp.β * P).tocsc()
+    if not idle.any():
+        after = A.indptr[1]  # entries of column 0, for which the level's column of ones stands in
+        data = np.append(np.ones(S), A.data[after:])
+        rows = np.append(np.arange(S), A.indices[after:]).astype(np.int32)
+        start = np.append(0, A.indptr[1:] - after + S).astype(np.int32)
+        A = sparse.csc_array((data, rows, start), shape=(S, S))
     try:
-        x = splu(sparse.csc_array((data, rows, start), shape=(S, S))).solve(r)
+        x = splu(A).solve(r)
     except RuntimeError:  # where more than one class of states is closed
         x = np.full(S, np.nan)
     require(β=(mdp.β, np.isfinite(x).all(), "so far below 1 that 1 - β is no rounding error"))
+    if idle.any():
+        return 0.0, np.where(idle, 0.0, x)
     level, x[0] = float(x[0]), 0.0
     return level, x
+
+
+def earns_nothing(r: np.ndarray, P: sparse.csr_array) -> np.ndarray:
+    """Tell from which states no reward but 0 is ever reached, (S,) of bool.
+
+    Parameters
+    ----------
+    r : ndarray, shape (S,)
+    P : scipy.sparse.csr_array, shape (S, S)
+    """
+    earning = r != 0
+    if earning.all():
+        return ~earning
+    S = len(r)
+    back = sparse.vstack([P.T, sparse.csr_array(earning[None].astype(float))]).tocsr()
+    back.resize(S + 1, S + 1)  # against the arrows, from a node S that leads to all rewards
+    back.eliminate_zeros()
+    found = np.ones(S + 1, bool)
+    found[breadth_first_order(back, S, return_predecessors=False)] = False
+    return found[:S]
 
 
 def transition(σ: ArrayLike, mdp: MDP) -> sparse.csr_array:

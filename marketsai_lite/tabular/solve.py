@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from marketsai_lite.require import flag, number, require, whole
+from marketsai_lite.require import flag, require, stopping, whole
 from marketsai_lite.tabular import kernels
 from marketsai_lite.tabular.evaluate import relative_value
 from marketsai_lite.tabular.maximize import Maximizer, MonotoneMaximizer, check_monotone
@@ -210,10 +210,7 @@ def _start(v0, mdp):
 
 
 def _check_limits(tol, max_iter):
-    require(
-        tol=(tol, tol is None or 0 < number(tol) < np.inf, "in (0, inf)"),
-        max_iter=(max_iter, whole(max_iter, 1), "an integer >= 1"),
-    )
+    require(**stopping(1.0 if tol is None else tol, max_iter))
 
 
 def default_tolerance(mdp):

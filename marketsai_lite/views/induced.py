@@ -39,6 +39,13 @@ class Induced:
     agent : int or str
         Whose problem: its number or its name.
 
+    Attributes
+    ----------
+    number : int
+        Of the agent.
+    terms : Terms
+        Of the whole economy.
+
     Raises
     ------
     ValueError
@@ -46,11 +53,11 @@ class Induced:
         called, if a policy gives actions of the wrong shape.
     """
 
-    economy: Any  # an `Economy`
+    economy: Any
     policies: Callable | Sequence[Callable]
     agent: int | str
-    number: int = field(init=False)  # of the agent
-    terms: Terms = field(init=False, repr=False)  # of the whole economy
+    number: int = field(init=False)
+    terms: Terms = field(init=False, repr=False)
 
     def __post_init__(self):
         names, n = self.economy.agents, len(self.economy.agents)
