@@ -63,6 +63,19 @@ def test_the_hedge_of_two_periods_removes_the_luck_of_both(g):
     assert got.std() < 0.05 * δ.std()
 
 
+@pytest.mark.parametrize(
+    ("σ", "share"), [(0.1, 5e-5), (0.01, 0.005), (0.005, 0.02), (0.001, 1 / 3)]
+)
+def test_what_is_expected_of_small_shocks_stays_in_part(σ, share):
+    """As the docstring of `residual` says: the constant outweighs shocks of a small unit."""
+    g = torch.Generator().manual_seed(0)
+    z, noise = torch.randn((2, 10_000, 1), generator=g, dtype=torch.float64)
+    z = z - z.mean()
+    z1 = 0.9 * z + noise
+    ν = control_variates.innovation(σ * z1, σ * z) / σ
+    assert ((ν * z).mean() / (z1 * z).mean()).item() == pytest.approx(share, rel=0.05)
+
+
 def least_squares(y, x):
     """What regressing each column of `y` on the columns of `x` leaves, by NumPy."""
     y, x = y.numpy(), x.numpy()

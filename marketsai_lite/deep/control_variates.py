@@ -63,7 +63,13 @@ def count(batch):
 
 
 def residual(y, x):
-    """What least squares on `x` (B, k) leaves of `y` (B, l); a column of zeros explains nothing."""
+    """What least squares on `x` (B, k) leaves of `y` (B, l); a column of zeros explains nothing.
+
+    What keeps it stable is a millionth of the mean square of the columns, the constant of
+    `innovation` among them, so that shocks want a unit in which they are not small beside 1.  Of
+    what is to be expected of a shock, a share of 0.5% stays in its innovation at a standard
+    deviation of .01, 2% at .005 and a third at .001; more where its mean is not zero.
+    """
     gram = x.T @ x
     gram.diagonal().add_(1e-6 * gram.diagonal().mean() + 1e-12)
     return y - x @ torch.linalg.solve(gram, x.T @ y)

@@ -93,7 +93,9 @@ def run(
         "deterred": deterred_share(sessions, game, β),
     }
     if memory == 2:
-        result["gain_transposed"] = gains(_transposed(sessions), game)
+        swapped = _transposed(sessions)
+        result["gain_transposed"] = gains(swapped, game)
+        result["equilibrium_transposed"] = equilibrium_share(swapped, game, β)
     return result
 
 

@@ -224,7 +224,7 @@ def _rewards(r, feasible, β) -> tuple[np.ndarray, np.ndarray | None]:
     small = largest <= 1e300 * (1 - β)
     require(r=(r, small, "so small that r / (1 - β) is at most 1e300"))
     if feasible is not None:
-        np.copyto(r, -np.inf, where=~feasible)
+        np.putmask(r, ~feasible, -np.inf)  # faster than np.copyto
     return r, feasible
 
 
