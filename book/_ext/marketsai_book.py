@@ -153,6 +153,7 @@ def mended(text):
         'search-button-field search-button__button pst-js-only" title="Search"',
     )
     text = re.sub(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"', r"\1", text)
+    text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     # The entries of a bibliography are not list items.
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     # Words instead of pictures that not every font has.
