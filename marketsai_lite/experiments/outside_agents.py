@@ -33,7 +33,7 @@ from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.experiments import _deep, _stable_baselines3
 from marketsai_lite.experiments.lq_agents import ruler
 
-COST = 700
+COST = 1_000
 CHAOTIC = True
 OUTSIDE = "stable-baselines3"  # what it needs beside what the package needs
 SEEDS = 10  # of each agent
@@ -53,7 +53,12 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "PPO": {"rate": (1e-3, 3e-3, 1e-2), "λ": (0.5, 0.9)},
     "SAC": {"rate": (2e-3, 5e-3, 1e-2), "τ": (0.005, 0.02)},
 }
-CHOSEN: dict[str, dict[str, Any]] = {}
+CHOSEN: dict[str, dict[str, Any]] = {
+    "PPO, ours": {"rate": 3e-3, "λ": 0.5},
+    "PPO, Stable-Baselines3": {"rate": 3e-3, "λ": 0.9},
+    "SAC, ours": {"rate": 1e-2, "τ": 0.02},
+    "SAC, Stable-Baselines3": {"rate": 5e-3, "τ": 0.005},
+}
 
 
 def cells():
