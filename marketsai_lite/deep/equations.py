@@ -105,7 +105,7 @@ def counterfactual_advantage(q, π, a):
 
     References
     ----------
-    Foerster, Farquhar, Afouras, Nardelli and Whiteson (2018), equation 4: COMA.
+    Foerster, Farquhar, Afouras, Nardelli and Whiteson (2018): COMA.
     """
     return q.gather(-1, a[..., None])[..., 0] - (π * q).sum(-1)
 

@@ -61,7 +61,7 @@ def no_weights(n, width, units, generator):
 
 
 def total(q, s, w):
-    """Sum of the agents' Q-factors, (..., B).  Sunehag et al. (2018), equation 3."""
+    """Sum of the agents' Q-factors, (..., B).  Sunehag et al. (2018)."""
     return q.sum(-1)
 
 
@@ -106,7 +106,7 @@ def monotone(q, s, w, bend=F.elu):
 
     References
     ----------
-    Rashid et al. (2018), section 4.1; the layers are those of the authors' program.
+    Rashid et al. (2018); the layers are those of the authors' program.
     """
     W = layer(s, w["weight_1"]).abs().unflatten(-1, (q.shape[-1], -1))  # (..., B, n, units)
     hidden = bend((q[..., None] * W).sum(-2) + layer(s, w["bias_1"]))
@@ -156,7 +156,7 @@ def optimistic_weight(q_tot, y, α):
 
     References
     ----------
-    Rashid et al. (2020), equation 7: optimistically weighted QMIX.
+    Rashid et al. (2020): optimistically weighted QMIX.
     """
     require(α=(α, 0 < α <= 1, "in (0, 1]"))
     return torch.where(q_tot < y, 1.0, α).to(y)
@@ -176,7 +176,7 @@ def central_weight(best, y, y_best, α):
 
     References
     ----------
-    Rashid et al. (2020), equation 8: centrally weighted QMIX.
+    Rashid et al. (2020): centrally weighted QMIX.
     """
     require(α=(α, 0 < α <= 1, "in (0, 1]"))
     return torch.where(best | (y > y_best), 1.0, α).to(y)
