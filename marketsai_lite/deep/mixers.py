@@ -85,7 +85,9 @@ def hypernetworks(n, width, units, generator):
 
 
 def monotone(q, s, w, bend=F.elu):
-    r"""QMIX: a network of one hidden layer whose weights depend on the state and are not negative.
+    r"""QMIX: a network of one hidden layer, with weights by the state.
+
+    Those on the Q-factors and on the hidden units are not negative.
 
     .. math:: Q_{tot} = |w_2(s)|^\top \phi(|W_1(s)|\, q + b_1(s)) + v(s)
 
@@ -98,7 +100,7 @@ def monotone(q, s, w, bend=F.elu):
     w : dict of tensors
         As `hypernetworks` draws them.
     bend : callable
-        The function φ of the hidden units (..., B, units), which must rise.
+        The function φ of the hidden units, which must rise.
 
     Returns
     -------
@@ -106,12 +108,14 @@ def monotone(q, s, w, bend=F.elu):
 
     References
     ----------
-    Rashid et al. (2018); the layers are those of the authors' program.
+    Rashid et al. (2018), with the layers of the authors' program.
     """
-    W = layer(s, w["weight_1"]).abs().unflatten(-1, (q.shape[-1], -1))  # (..., B, n, units)
-    hidden = bend((q[..., None] * W).sum(-2) + layer(s, w["bias_1"]))
-    constant = layer(F.relu(layer(s, w["value_1"])), w["value_2"])[..., 0]
-    return (hidden * layer(s, w["weight_2"]).abs()).sum(-1) + constant
+    W1 = layer(s, w["weight_1"]).abs()
+    W1 = W1.unflatten(-1, (q.shape[-1], -1))  # (..., B, n, units)
+    hidden = bend((q[..., None] * W1).sum(-2) + layer(s, w["bias_1"]))
+    w2 = layer(s, w["weight_2"]).abs()
+    v = layer(F.relu(layer(s, w["value_1"])), w["value_2"])[..., 0]
+    return (hidden * w2).sum(-1) + v
 
 
 VDN = Mixer(no_weights, total)
@@ -163,14 +167,14 @@ def optimistic_weight(q_tot, y, α):
 
 
 def central_weight(best, y, y_best, α):
-    """Weight 1 for the greedy joint action and those that look better than it, and α for others.
+    """Weight 1 for the greedy joint action and better ones, else α.
 
     Parameters
     ----------
     best : bool tensor
         Whether the joint action is the one that the agents would choose.
     y, y_best : tensor
-        Targets, and what an unrestricted critic thinks that the agents' choice is worth.
+        Targets, and what an unrestricted critic thinks of the greedy.
     α : float
         In (0, 1].
 
