@@ -82,6 +82,11 @@ def colab(path):
     return f"https://colab.research.google.com/github/{slug()}/blob/{branch}/{path}"
 
 
+def source(path):
+    """Return the address of a file's page in the repository."""
+    return f"{repository()}/blob/{config()['repository']['branch']}/{path}"
+
+
 def raw(path):
     """Return the address of a file's bytes, for images in notebooks outside the book."""
     return f"https://raw.githubusercontent.com/{slug()}/{config()['repository']['branch']}/{path}"

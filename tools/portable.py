@@ -154,8 +154,7 @@ class Converter:
         except (OSError, ValueError) as error:
             self.fail(f"literalinclude of {block.argument}: {error}")
         name = path.relative_to(book.ROOT).as_posix()
-        branch = book.config()["repository"]["branch"]
-        link = f"[`{name}`]({book.repository()}/blob/{branch}/{name})"
+        link = f"[`{name}`]({book.source(name)})"
         language = block.options.get("language", "python")
         return f"{link}\n\n```{language}\n{text.rstrip()}\n```"
 
@@ -198,8 +197,11 @@ class Converter:
         elif name in self.labels:
             label = self.labels[name]
         else:
-            path = ((book.ROOT / self.page.path).parent / name).resolve().relative_to(book.ROOT)
-            label = self.label(path.as_posix().removesuffix(".md"))
+            path = ((book.ROOT / self.page.path).parent / name).resolve()
+            name = path.relative_to(book.ROOT).as_posix()
+            if path.is_file() and path.suffix != ".md":
+                return f"[{self.inline(text)}]({book.source(name)})"
+            label = self.label(name.removesuffix(".md"))
         return f"[{self.inline(text) or label.text}]({self.address(label)})"
 
     def role(self, role, content):

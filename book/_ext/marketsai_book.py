@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 COLUMNS = {  # heading of the ledger's table: relative width
@@ -117,6 +118,15 @@ def add_run_line(app, doctree, docname):
     title.parent.insert(title.parent.index(title) + 1, line)
 
 
+def link_sources(app, doctree):
+    """Let a link to a file of the repository lead to the file's page at its public address."""
+    theme = app.config.html_theme_options
+    address = f"{theme['repository_url'].rstrip('/')}/blob/{theme['repository_branch']}"
+    for link in list(doctree.findall(addnodes.download_reference)):
+        path = app.env.relfn2path(link["reftarget"], app.env.docname)[0]
+        link.replace_self(nodes.reference("", "", *link.children, refuri=f"{address}/{path}"))
+
+
 def offer_twins(app, exception):
     """Let the download links serve the notebook that also opens in Colab."""
     if exception is None:
@@ -153,6 +163,7 @@ def mended(text):
         'search-button-field search-button__button pst-js-only" title="Search"',
     )
     text = re.sub(r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"', r"\1", text)
+    text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     # The entries of a bibliography are not list items.
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     # Words instead of pictures that not every font has.
@@ -170,6 +181,7 @@ def setup(app):
     """Register the extension."""
     app.add_directive("ledger", Ledger)
     app.add_css_file("custom.css")
+    app.connect("doctree-read", link_sources, priority=100)  # before Sphinx copies the files
     app.connect("doctree-resolved", add_run_line)
     app.connect("build-finished", offer_twins)
     app.connect("build-finished", repair)

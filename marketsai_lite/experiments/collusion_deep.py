@@ -82,8 +82,11 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 class Markets(LogitOligopoly):
     """Separate duopolies: firms 1 and 2 in one market, 3 and 4 in the next, and so on.
 
-    A firm sees the two last `prices` of its market, or `nothing`, or a `column` of zeros with a one
-    for each price that a firm of its market may have charged.
+    Parameters
+    ----------
+    sees : str
+        What a firm sees: the last two ``"prices"`` of its market, ``"nothing"`` or ``"columns"``
+        of zeros with a one for each price that a firm of its market may have charged.
     """
 
     sees: str = "prices"
