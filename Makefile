@@ -49,8 +49,8 @@ twins: .venv/.done
 	$(BIN)/python -m tools.book
 	$(BIN)/python -m tools.export
 
-experiments: .venv/.done
-	$(BIN)/python -m marketsai_lite.experiments $(NAME)
+experiments: .venv/.done $(if $(filter outside_%,$(NAME)),_build/outside/.done)
+	$(if $(filter outside_%,$(NAME)),_build/outside/bin,$(BIN))/python -m marketsai_lite.experiments $(NAME)
 
 bench: .venv/.done _build/outside/.done # algocomp: the public implementation of repeated games
 	$(BIN)/uv pip install -q -p $(BIN)/python algocomp==1.0.5
@@ -67,7 +67,7 @@ bench: .venv/.done _build/outside/.done # algocomp: the public implementation of
 _build/outside/.done: .venv/.done # libraries beside which ours are tested and timed
 	$(PY) -m venv --without-pip $(@D)
 	$(BIN)/uv pip install -q -p $(@D)/bin/python -c requirements.lock torch numba joblib \
-	  scipy gymnasium pettingzoo tqdm pytest "ray==2.60.0" "stable-baselines3==2.9.2" "supersuit==3.11.0"
+	  scipy gymnasium pettingzoo quantecon tqdm pytest "ray==2.60.0" "stable-baselines3==2.9.2" "supersuit==3.11.0"
 	$(BIN)/uv pip install -q -p $(@D)/bin/python --no-deps -e .
 	@touch $@
 

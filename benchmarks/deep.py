@@ -82,6 +82,8 @@ def ppo_runs(economy, updates=4):
 
     from marketsai_lite.deep import ppo
     from marketsai_lite.deep.train import train
+    from marketsai_lite.deep.world import World
+    from marketsai_lite.experiments._stable_baselines3 import vector
     from marketsai_lite.views.batch import Batch
 
     samples = updates * COPIES * STEPS
@@ -95,6 +97,7 @@ def ppo_runs(economy, updates=4):
     )
     batch = Batch(economy, COPIES, horizon=HORIZON)
     policy = {"net_arch": list(HIDDEN), "activation_fn": torch.nn.SiLU}
+    world = World(batch, torch.Generator().manual_seed(0))
 
     def theirs(env, steps):
         agent = PPO(
@@ -111,7 +114,7 @@ def ppo_runs(economy, updates=4):
 
     return {
         "ours": (samples, updates, lambda: train(batch, config, 0)),
-        "Stable-Baselines3, our batch": theirs(vector(batch), STEPS),
+        "Stable-Baselines3, our batch": theirs(vector(world), STEPS),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(
             dummy(economy), COPIES * STEPS // ENVIRONMENTS
         ),
@@ -166,6 +169,8 @@ def sac_runs(economy, updates=200):
 
     from marketsai_lite.deep import sac
     from marketsai_lite.deep.train import train
+    from marketsai_lite.deep.world import World
+    from marketsai_lite.experiments._stable_baselines3 import vector
     from marketsai_lite.views.batch import Batch
 
     warmup = sac.Config.warmup
@@ -175,6 +180,7 @@ def sac_runs(economy, updates=200):
         "net_arch": {"pi": list(config.hidden), "qf": list(config.critic_hidden)},
         "activation_fn": torch.nn.SiLU,
     }
+    world = World(batch, torch.Generator().manual_seed(0))
 
     def theirs(env):
         samples = env.num_envs * (updates + warmup)
@@ -195,7 +201,7 @@ def sac_runs(economy, updates=200):
 
     return {
         "ours": (SAC_COPIES * (updates + warmup), updates, lambda: train(batch, config, 0)),
-        "Stable-Baselines3, our batch": theirs(vector(batch)),
+        "Stable-Baselines3, our batch": theirs(vector(world)),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(dummy(economy)),
     }
 
@@ -207,59 +213,6 @@ def dummy(economy):
     from marketsai_lite.views.gymnasium import GymnasiumView
 
     return DummyVecEnv([lambda: GymnasiumView(economy, HORIZON)] * ENVIRONMENTS)
-
-
-def vector(batch):
-    """Our copies as a vector environment of Stable-Baselines3."""
-    import torch
-    from gymnasium.spaces import Box
-    from stable_baselines3.common.vec_env.base_vec_env import VecEnv
-
-    from marketsai_lite.views.gymnasium import GymnasiumView
-
-    class BatchVecEnv(VecEnv):
-        def __init__(self):
-            view = GymnasiumView(batch.economy)
-            space = Box(-float("inf"), float("inf"), view.observation_space.shape)
-            super().__init__(batch.size, space, view.action_space)
-            self.generator = torch.Generator().manual_seed(0)
-            self.none = [{} for _ in range(batch.size)]
-
-        def reset(self):
-            self.state = batch.reset(self.generator)
-            return batch.observe(self.state)[:, 0].numpy()
-
-        def step_async(self, actions):
-            self.actions = torch.as_tensor(actions)[:, None]
-
-        def step_wait(self):
-            new = batch.step(self.state, self.actions, self.generator)
-            self.state, infos, truncated = new.state, self.none, new.truncated
-            if bool(truncated.any()):
-                reached = batch.observe(new.reached)[:, 0].numpy()
-                infos = [
-                    {"terminal_observation": o, "TimeLimit.truncated": True} if stopped else {}
-                    for o, stopped in zip(reached, truncated.tolist(), strict=True)
-                ]
-            o = batch.observe(new.state)[:, 0].numpy()
-            return o, new.reward[:, 0].numpy(), truncated.numpy(), infos
-
-        def close(self):
-            pass
-
-        def get_attr(self, attr_name, indices=None):
-            return [None] * self.num_envs
-
-        def set_attr(self, attr_name, value, indices=None):
-            raise NotImplementedError
-
-        def env_method(self, method_name, *args, indices=None, **kwargs):
-            raise NotImplementedError
-
-        def env_is_wrapped(self, wrapper_class, indices=None):
-            return [False] * self.num_envs
-
-    return BatchVecEnv()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from records import compute_again, drawable
 
 from marketsai_lite import experiments
 from marketsai_lite.experiments.__main__ import processor, record
@@ -48,51 +49,9 @@ def test_a_recorded_experiment_was_run_by_code_that_is_in_the_history(name):
 @pytest.mark.parametrize("name", experiments.names())
 def test_a_recorded_cell_drawn_anew_is_computed_again(name):
     module, held = experiments.load(name), experiments.recorded(name)
-    affordable = [c for c, r in held.results.items() if r["cpu_seconds"] <= AFFORDABLE]
+    affordable = drawable(module, held, AFFORDABLE)
     assert affordable, "no cell is small enough to be tested: add one"
-    cell = random.choice(affordable)
-    again = module.run(**held.parameters[cell])
-    expected = {k: v for k, v in held.results[cell].items() if k != "cpu_seconds"}
-    assert set(again) == set(expected)
-    chaotic, here = getattr(module, "CHAOTIC", False), held.origins[cell].processor == processor()
-    if chaotic and not here:
-        for key in expected:
-            low, high = _range(held, cell, key)
-            near = 1e-9 * np.abs(again[key])
-            inside = (low - near <= again[key]) & (again[key] <= high + near)
-            assert inside.all(), f"{cell}: {key}"
-        return
-    if chaotic:
-        for key, value in expected.items():
-            np.testing.assert_array_equal(again[key], value, err_msg=f"{cell}: {key}")
-        return
-    for key, value in expected.items():
-        np.testing.assert_allclose(
-            again[key],
-            value,
-            rtol=getattr(module, "RTOL", 1e-12),
-            atol=1e-12,
-            err_msg=f"{cell}: {key}",
-        )
-
-
-def _range(held, cell, key):
-    """Range of each number over the cells that differ in nothing but seeds, and as much beside it.
-
-    Of positive numbers the range of their logarithms, since a few seeds may be far from the rest.
-    """
-
-    def alike(name):
-        return {k: v for k, v in held.parameters[name].items() if k not in ("seed", "seeds")}
-
-    values = np.array([r[key] for name, r in held.results.items() if alike(name) == alike(cell)])
-    if held.results[cell][key].ndim and "seeds" in held.parameters[cell]:
-        values = values.reshape(-1, *values.shape[2:])  # a cell of several seeds
-    if (values > 0).all():
-        low, high = np.log(values.min(0)), np.log(values.max(0))
-        return np.exp(2 * low - high), np.exp(2 * high - low)
-    low, high = values.min(0), values.max(0)
-    return 2 * low - high, 2 * high - low
+    compute_again(module, held, random.choice(affordable))
 
 
 @pytest.mark.parametrize("name", experiments.names())
@@ -338,6 +297,17 @@ def test_an_unknown_experiment_is_refused():
         experiments.load("no_such")
     with pytest.raises(ValueError, match=r"name='nonsense': must be one of .*lq_agents"):
         experiments.recorded("nonsense")
+
+
+def test_a_library_that_is_not_installed_is_told_before_anything_is_computed(repository):
+    source = TINY.replace("COST", 'OUTSIDE = "no-such-library"\nCOST')
+    repository.edit("experiments/tiny.py", source)
+    told = repository.run("tiny", rc=2, SLOW="1000")
+    assert "tiny needs no-such-library: `make experiments NAME=tiny` installs it" in told
+    repository.edit("experiments/tiny.py", source.replace("no-such-library", "pytest"))
+    repository.run("tiny")
+    held = json.loads(repository.record.read_text(encoding="utf-8"))
+    assert held["provenance"]["pytest"] == pytest.__version__
 
 
 def test_the_list_is_there_without_pytorch():

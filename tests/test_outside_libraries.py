@@ -77,3 +77,83 @@ def test_stable_baselines3_has_the_same_advantages(λ):
     δ, cut = torch.as_tensor(r + β * v_tp1 - v), torch.as_tensor(starts[1:])
     ours = equations.generalized_advantage(δ, β, cut, λ)
     np.testing.assert_allclose(ours.numpy(), theirs.advantages, atol=1e-5)
+
+
+def world(copies=4, horizon=5):
+    torch = pytest.importorskip("torch")
+    from marketsai_lite.deep.world import World
+    from marketsai_lite.economies.lq_monopolist import LQMonopolist
+    from marketsai_lite.views.batch import Batch
+
+    generator = torch.Generator().manual_seed(0)
+    return World(Batch(LQMonopolist(), copies, horizon=horizon), generator)
+
+
+def test_stable_baselines3_sees_our_copies_in_their_units():
+    pytest.importorskip("stable_baselines3")
+    from marketsai_lite.experiments._stable_baselines3 import vector
+
+    theirs, ours = world(), world()
+    env, firm = vector(theirs), theirs.batch.economy
+    np.testing.assert_array_equal(env.reset(), ours.observe()[:, 0].numpy())
+    stopped = 0
+    for a in np.random.default_rng(0).uniform(-1, 1, (12, 4, 1)).astype(np.float32):
+        output = firm.low + (a + 1) / 2 * (firm.high - firm.low)
+        new = ours.step(ours.observe().new_tensor(output)[:, None])
+        o, r, done, infos = env.step(a)
+        np.testing.assert_allclose(r, new.r[:, 0].numpy(), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(o, ours.observe()[:, 0].numpy(), rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(done, new.truncated.numpy())
+        reached = ours.observe(new.reached)[:, 0].numpy()
+        for k, info in enumerate(infos):
+            assert bool(done[k]) == bool(info)
+            if info:  # the observation before the fresh start, and a game that goes on
+                assert info["TimeLimit.truncated"] is True
+                np.testing.assert_allclose(info["terminal_observation"], reached[k], rtol=1e-5)
+                assert np.abs(reached[k] - o[k]).max() > 1e-3
+        stopped += int(done.sum())
+    assert 8 <= stopped <= 12  # two or three times each
+
+
+@pytest.mark.parametrize("kind", ["PPO", "SAC"])
+def test_stable_baselines3_does_not_take_a_truncation_for_an_end(kind):
+    """With a reward of 1 in every period the value is 1 / (1 - β), though copies are truncated."""
+    stable_baselines3 = pytest.importorskip("stable_baselines3")
+    torch = pytest.importorskip("torch")
+    from marketsai_lite.experiments._stable_baselines3 import vector
+
+    place = world(16, horizon=4)
+    step, β = place.step, 0.8
+    place.step = lambda action: (new := step(action))._replace(r=torch.ones_like(new.r))
+    given = {"PPO": {"n_steps": 32, "batch_size": 128}, "SAC": {"learning_starts": 64}}[kind]
+    agent = getattr(stable_baselines3, kind)(
+        "MlpPolicy", vector(place), gamma=β, seed=0, device="cpu", learning_rate=3e-3, **given
+    )
+    if kind == "SAC":
+        agent.ent_coef_optimizer, agent.ent_coef_tensor = None, torch.tensor(0.0)
+        agent.tau = 0.05
+    agent.learn({"PPO": 16_384, "SAC": 8_192}[kind])
+    o = torch.as_tensor(vector(place).reset())
+    with torch.no_grad():
+        if kind == "PPO":
+            value = agent.policy.predict_values(o)
+        else:
+            value = agent.critic(o, torch.zeros(len(o), 1))[0]
+    np.testing.assert_allclose(value.numpy(), 1 / (1 - β), rtol=0.05)
+
+
+def test_a_recorded_cell_of_stable_baselines3_is_computed_again():
+    pytest.importorskip("stable_baselines3")
+    import random
+
+    from records import compute_again, drawable
+
+    from marketsai_lite.experiments import outside_agents, recorded
+
+    held = recorded("outside_agents")
+    theirs = [
+        cell for cell in drawable(outside_agents, held, most=60.0) if outside_agents.THEIRS in cell
+    ]
+    assert any("SAC" in cell for cell in theirs)
+    assert any("PPO" in cell for cell in theirs)
+    compute_again(outside_agents, held, random.choice(theirs))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from marketsai_lite.running.output import print_anything
@@ -94,17 +95,24 @@ def main():
             "GIT_CONFIG_KEY_1": "safe.directory",
             "GIT_CONFIG_VALUE_1": "*",
         }
-        for name in names:
+        scales = {name: "lecture" if name == names[0] else "smoke" for name in names}
+
+        def run(name):
             empty = folder / f"run-{name}"
             empty.mkdir()
             start = time.perf_counter()
-            if not asked:
-                environment["MARKETSAI_SCALE"] = "lecture" if name == names[0] else "smoke"
+            there = environment if asked else {**environment, "MARKETSAI_SCALE": scales[name]}
             command = [python, "-c", RUN, str(book.ROOT / "lectures" / f"{name}.ipynb")]
-            run = subprocess.run(command, cwd=empty, env=environment)
-            if run.returncode:
-                sys.exit(f"{name}: failed")
-            print(f"{name}: ran in {time.perf_counter() - start:.0f} s", flush=True)
+            done = subprocess.run(command, cwd=empty, env=there)
+            words = "failed" if done.returncode else "ran"
+            print(f"{name}: {words} in {time.perf_counter() - start:.0f} s", flush=True)
+            return done.returncode
+
+        failed = run(names[0])  # alone, since it installs the package
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            failed += sum(pool.map(run, names[1:]))
+        if failed:
+            sys.exit("a notebook failed")
         after = installed(python)
         changed = {name for name, line in after.items() if before.get(name) != line}
         if changed != NEW:

@@ -7,7 +7,8 @@ Each experiment is one module of this package with
 - ``cells()``, the parameters of each of its cells by name,
 - ``run(**parameters)``, named numbers or arrays of one cell, the same whenever it is run,
 - ``CHAOTIC = True`` where networks are trained: then "the same" means on the same processor, since
-  the last digits differ between processors, and training magnifies them.
+  the last digits differ between processors, and training magnifies them,
+- ``OUTSIDE``, the name of a library, where it needs one that this package does not.
 
 ``python -m marketsai_lite.experiments`` lists them, and with a name runs one, resumably.  What a
 run found is a JSON file in ``recorded/``, with its provenance; lectures read it by `recorded`.

@@ -67,15 +67,22 @@ def processor() -> str:
     return "{model name}, family {cpu family}, model {model}".format_map(told)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that decide the numbers."""
+def versions(outside: str | None = None) -> dict[str, str]:
+    """Return the versions of Python and of the libraries that decide the numbers.
+
+    `outside` is one that an experiment needs and this package does not.
+    """
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, outside) if outside else PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "absent"
     return found
+
+
+def _outside(module) -> str | None:
+    return getattr(module, "OUTSIDE", None)
 
 
 def provenance(name: str, results: Mapping) -> dict:
@@ -88,7 +95,7 @@ def provenance(name: str, results: Mapping) -> dict:
     return {
         "command": f"python -m marketsai_lite.experiments {name}",
         "date": max(str(result["date"]) for result in results.values()),
-        **versions(),
+        **versions(_outside(experiments.load(name))),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         **{key: "; ".join(sorted(values)) for key, values in told.items() if values},
         "cpu seconds": round(seconds, 1),
@@ -182,7 +189,14 @@ def run(options: argparse.Namespace, refuse) -> None:
     cells, files = module.cells(), source.closure(f"import {module.__name__}")
     checkout = (source.PACKAGE.parent / "book" / "claims.yml").exists()
     where = RECORDED if checkout else options.folder
-    mark = source.digest(files, *versions().values())
+    outside = _outside(module)
+    used = versions(outside)
+    if used.get(str(outside)) == "absent":
+        refuse(
+            f"{name} needs {outside}: `make experiments NAME={name}` installs it in an "
+            "environment of its own, `_build/outside`, and runs there"
+        )
+    mark = source.digest(files, *used.values())
     folder = options.folder / name / mark[:12]
     try:
         must_be_writable(where)
