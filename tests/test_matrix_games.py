@@ -1,4 +1,4 @@
-"""Learners in matrix games: the kernel against a plain loop, known equilibria, and bad arguments."""
+"""Learners in matrix games against a plain loop and known equilibria, and bad arguments."""
 
 import numpy as np
 import pytest
