@@ -35,7 +35,7 @@ EXEMPT = (
     r"\(\d\)",  # a part of a proposition
 )
 # Where settings and published results are still typed.
-LEFT = {"dqn", "algorithmic_collusion"}
+LEFT = {"algorithmic_collusion"}
 NUMBER = r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?"
 
 
