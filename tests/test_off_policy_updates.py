@@ -104,7 +104,7 @@ def test_sac(setting, hedge):
 
     def both(critics, k, o, a):
         part, j = one(critics, k)
-        seen = torch.cat([o, soft_networks.STRETCH * a[: part.da]])
+        seen = torch.cat([o, config.stretch * a[: part.da]])
         return torch.cat([forward(net, j, seen) for net in part.twins.nets]) + level[k]
 
     q = torch.zeros(2, 16, n, dtype=torch.float64)
