@@ -17,6 +17,7 @@ from marketsai_lite.economies.planner import Planner
 from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
+from marketsai_lite.economies.team_game import TeamGame
 from marketsai_lite.economies.two_step_game import TwoStepGame
 from marketsai_lite.economy import (
     Box,
@@ -219,6 +220,7 @@ ECONOMIES = {
     "planner": lambda: Planner(N=2, M=2),
     "rental market": lambda: RentalMarket(3),
     "two-step game": TwoStepGame,
+    "team game": lambda: TeamGame(np.arange(2 * 3 * 2).reshape(2, 3, 2)),
     "turns": Turns,
     "attrition": Attrition,
     "taxes": Taxes,

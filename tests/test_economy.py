@@ -25,6 +25,7 @@ from marketsai_lite.economies.planner import Planner
 from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
+from marketsai_lite.economies.team_game import TeamGame
 from marketsai_lite.economies.two_step_game import TwoStepGame
 from marketsai_lite.economy import (
     Box,
@@ -293,7 +294,7 @@ TEMPLATES = (
     Announcement(), Cournot(), Growth(), Islands(), LogitMonopolist(),
     LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
     MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
-    RepeatedGame(np.zeros((2, 2, 2))), TwoStepGame(),
+    RepeatedGame(np.zeros((2, 2, 2))), TeamGame(np.zeros((2, 2))), TwoStepGame(),
 )  # fmt: skip
 
 

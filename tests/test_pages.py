@@ -34,8 +34,6 @@ EXEMPT = (
     r"(?<=\|) *-?[\d,.]+ *(?=\|)",  # the head of a column
     r"\(\d\)",  # a part of a proposition
 )
-# Where settings and published results are still typed.
-LEFT = {"dqn", "algorithmic_collusion"}
 NUMBER = r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?"
 
 
@@ -91,7 +89,7 @@ def test_a_cell_that_only_publishes_is_not_shown(cells):
     assert not [c.source for c in cells if only_publishes(c) and "remove-input" not in tags(c)]
 
 
-@pytest.mark.parametrize("name", sorted(set(LECTURES) - LEFT))
+@pytest.mark.parametrize("name", LECTURES)
 def test_no_number_in_the_prose_is_typed(name):
     assert not typed(LECTURES[name].read_text(encoding="utf-8"))
 

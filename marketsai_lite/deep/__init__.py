@@ -15,6 +15,7 @@ Each file holds one idea; in the order of reading:
 `rollout`              acting: some periods are played and kept as a path
 `experience`           what a path taught, shuffled and divided into minibatches
 `q_networks`           the value of every action, for deep Q-learning
+`mixers`               what each agent's action is worth becomes what a team's actions are worth
 `soft_networks`        policies and twin critics, for soft actor-critic
 `run`                  curves, checkpoints, and a watch for what is not finite
 `train`                the one loop that trains every agent, and what it asks of an agent

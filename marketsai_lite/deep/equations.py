@@ -87,6 +87,29 @@ def dueling(v, advantage):
     return v + advantage - advantage.mean(-1, keepdim=True)
 
 
+def counterfactual_advantage(q, π, a):
+    """Worth of an agent's action beyond what its policy does on average, all others' actions given.
+
+    Parameters
+    ----------
+    q : (..., m)
+        Values of the joint action for each action of this agent.
+    π : (..., m)
+        Probabilities of its actions.
+    a : (...)
+        Number of the action that it took.
+
+    Returns
+    -------
+    (...)
+
+    References
+    ----------
+    Foerster, Farquhar, Afouras, Nardelli and Whiteson (2018): COMA.
+    """
+    return q.gather(-1, a[..., None])[..., 0] - (π * q).sum(-1)
+
+
 def normal_log_density(u, mean, log_std):
     """Log density of a vector of independent normals, (..., da) to (...)."""
     standard = (u - mean) * torch.exp(-log_std)

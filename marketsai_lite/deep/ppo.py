@@ -49,7 +49,7 @@ class Config:
     epochs : passes over a round's experience
     minibatches : parts into which each pass is divided
     λ : weight of later TD errors in the advantage; 0 trusts the critic alone
-    clip : how far a probability may move, as a ratio
+    clip : how far a probability gains by moving, as a ratio; it may move further
     entropy : bonus for an uncertain policy
     hedge : subtract from TD errors what the shocks explain
     shared : agents of a group share one network; otherwise each has its own

@@ -14,12 +14,24 @@ HOW = (
 
 
 class Learned(NamedTuple):
-    """What a training run leaves."""
+    """What a training run leaves.
 
-    act: object  # observations (..., n, do) to actions (..., n, da), without noise
-    curves: dict[str, np.ndarray]  # "samples", and what `measure` returned
-    samples: int  # periods experienced, all copies together, after the survey
-    gradients: int  # steps of the policy's optimizer
+    Attributes
+    ----------
+    act : Callable
+        Observations (..., n, do) to actions (..., n, da), without noise.
+    curves : dict[str, np.ndarray]
+        "samples", and what `measure` returned.
+    samples : int
+        Periods experienced, all copies together, after the survey.
+    gradients : int
+        Steps of the policy's optimizer.
+    """
+
+    act: object
+    curves: dict[str, np.ndarray]
+    samples: int
+    gradients: int
 
 
 def train(
