@@ -79,7 +79,8 @@ def twin(g):
 
 
 def gradient(loss, module):
-    parts = torch.autograd.grad(loss, list(module.parameters()), retain_graph=True)
+    options = {"retain_graph": True, "materialize_grads": True}  # zero where nothing depends on it
+    parts = torch.autograd.grad(loss, list(module.parameters()), **options)
     return torch.cat([x.flatten() for x in parts])
 
 

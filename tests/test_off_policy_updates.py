@@ -74,10 +74,14 @@ def test_dqn(n, setting, on):
     assert equal(learner.level, level + 0.1 * error)
 
 
-@pytest.mark.parametrize("hedge", [False, True])
-@pytest.mark.parametrize("setting", [*BOXES, "team"])
-def test_sac(setting, hedge):
-    world, learner, config, level = start("sac", setting, hedge=hedge)
+@pytest.mark.parametrize(
+    ("setting", "hedge", "twins"),
+    [(s, hedge, True) for s in (*BOXES, "team") for hedge in (False, True)]
+    + [("one", False, False)],
+)
+def test_sac(setting, hedge, twins):
+    options = {} if twins else {"twins": False, "stretch": 1.5}
+    world, learner, config, level = start("sac", setting, hedge=hedge, **options)
     for _ in range(9):
         learner.play()
     same, level, n = twin(learner.order), level.clone(), world.n
@@ -104,10 +108,10 @@ def test_sac(setting, hedge):
 
     def both(critics, k, o, a):
         part, j = one(critics, k)
-        seen = torch.cat([o, soft_networks.STRETCH * a[: part.da]])
-        return torch.cat([forward(net, j, seen) for net in part.twins.nets]) + level[k]
+        seen = torch.cat([o, config.stretch * a[: part.da]])
+        return torch.cat([forward(net, j, seen) for net in part.twins.nets[: 1 + twins]]) + level[k]
 
-    q = torch.zeros(2, 16, n, dtype=torch.float64)
+    q = torch.zeros(1 + twins, 16, n, dtype=torch.float64)
     targets, climbed, log_πs = (torch.zeros(16, n, dtype=torch.float64) for _ in range(3))
     for row, k in np.ndindex(16, n):
         o, o1 = b["o"][row, k], b["o1"][row, k]
@@ -122,7 +126,7 @@ def test_sac(setting, hedge):
         guess = q.detach().mean(0)
         targets = guess + control_variates.hedged(targets - guess, *news)
     error = targets - q
-    critic_loss = sum(0.5 * (error[i] ** 2).mean() for i in range(2))
+    critic_loss = sum(0.5 * (e**2).mean() for e in error)
     actor_loss = -climbed.sum() / (16 * n)
     da = torch.tensor([s.width for s in world.batch.economy.actions])
     temperature_loss = -(α * (log_πs + da * config.entropy)).mean()

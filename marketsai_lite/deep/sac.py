@@ -11,7 +11,7 @@ since the average value says nothing about which action is better.  The losses s
 pass: the policy climbs the critics as they were before the step.  The target critics move faster
 (τ .02, not .005).  The critics have SiLU, not ReLU, whose kinks attract the policy, and one wide
 layer, which follows small differences between actions better than two narrow ones; they see actions
-multiplied by `soft_networks.STRETCH`.  The target entropy is half the usual.  The learning rate
+multiplied by `stretch`.  The target entropy is half the usual.  The learning rate
 falls to zero and the policy that is judged is an average over the last updates.
 
 `hedge` removes from every target what the period's shocks explain (`control_variates`).
@@ -47,6 +47,8 @@ class Config:
     hedge : subtract from the targets what the shocks explain
     shared : agents of a group share one network; otherwise each has its own
     team : every agent earns the mean of all rewards
+    twins : believe the lesser of two critics; otherwise there is one
+    stretch : multiplies the actions in [-1, 1] that the critics see
     τ : how far the target critics move with every update
     entropy : target entropy for each dimension of the action, scaled to [-1, 1]
     α : temperature at the start
@@ -65,6 +67,8 @@ class Config:
     hedge: bool = False
     shared: bool = True
     team: bool = False
+    twins: bool = True
+    stretch: float = 3.0
     τ: float = 0.02
     entropy: float = -0.5
     α: float = 0.03
@@ -78,7 +82,7 @@ class Config:
     def __post_init__(self):
         counts = ("updates", "minibatch", "capacity", "warmup", "log_every")
         widths = ("hidden", "critic_hidden")
-        require_settings(self, counts=counts, rates=("α", "rate"), widths=widths)
+        require_settings(self, counts=counts, rates=("α", "rate", "stretch"), widths=widths)
         heat, uniform = self.temperature_rate, "below log 2, the entropy of a uniform action"
         require(
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
@@ -114,7 +118,10 @@ class SAC(nn.Module):
         self.noise, self.order = rng["choices"], rng["minibatches"]
         width, hidden, wide = world.width, config.hidden, config.critic_hidden
         self.actor = Groups(groups, lambda g, k: Actor(g, width, hidden, k), config.shared)
-        self.critics = Groups(groups, lambda g, k: Critics(g, width, wide, k), config.shared)
+        parts = config.twins, config.stretch
+        self.critics = Groups(
+            groups, lambda g, k: Critics(g, width, wide, k, *parts), config.shared
+        )
         self.temperature = nn.ParameterList([torch.full((world.n,), config.α).log()])
         self.target = copy.deepcopy(self.critics).requires_grad_(False)
         self.averaged = copy.deepcopy(self.actor).requires_grad_(False)
@@ -193,5 +200,5 @@ class SAC(nn.Module):
         return self.twins(self.critics, o, a).amin(0)
 
     def twins(self, critics, o, a):
-        """Both estimates (2, ..., n) of Q."""
+        """The estimates of Q, (2, ..., n), or (1, ..., n) without twins."""
         return critics.each("forward", o, a).movedim(-1, 0) + self.level

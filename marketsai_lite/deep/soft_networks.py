@@ -7,7 +7,6 @@ from marketsai_lite.deep import equations
 from marketsai_lite.deep.networks import Span, Twins, network
 
 LOG_STD = (-5.0, 2.0)  # range of the log standard deviation before squashing
-STRETCH = 3.0  # multiplies the critics' actions, so that small differences between them matter
 
 
 class Actor(nn.Module):
@@ -37,13 +36,17 @@ class Actor(nn.Module):
 
 
 class Critics(nn.Module):
-    """Two estimates (..., n, 2) of Q for a group's observations and actions."""
+    """Estimates (..., n, 2) of Q for a group's observations and actions, or one, (..., n, 1).
 
-    def __init__(self, group, width, hidden, copies=None):
+    They see actions multiplied by `stretch`, so that small differences between them matter.
+    """
+
+    def __init__(self, group, width, hidden, copies=None, twins=True, stretch=3.0):
         super().__init__()
-        self.da = group.actions.width
+        self.da, self.count, self.stretch = group.actions.width, 1 + twins, stretch
         self.twins = Twins([width + self.da, *hidden, 1], copies)
 
     def forward(self, o, a):
         """Q, but for its constant."""
-        return self.twins(torch.cat([o, STRETCH * a[..., : self.da]], -1))[..., 0].movedim(0, -1)
+        q = self.twins(torch.cat([o, self.stretch * a[..., : self.da]], -1))
+        return q[: self.count, ..., 0].movedim(0, -1)
