@@ -15,23 +15,23 @@ from marketsai_lite.economy import Exogenous, Shocks, own_chains
 from marketsai_lite.experiments import _deep
 from marketsai_lite.experiments.lq_agents import ruler
 
-COST = 220
+COST = 450
 CHAOTIC = True
 COPIES = 32
 FIRMS = 20  # of each variant
 # What the agents of all variants are given.
 GIVEN: dict[str, Any] = {
-    "updates": 400,
+    "updates": 1_500,
     "minibatch": 128,
     "rate": 5e-3,
     "τ": 0.05,
     "hedge": True,
     "shared": False,
-    "average": 0.98,
+    "average": 0.99,
     "hidden": (32, 32),
     "critic_hidden": (128,),
 }
-HEAT = 0.04  # near the temperature with which the full agents end
+HEAT = 0.066  # near the temperature with which the full agents end
 # What differs from the full agent, by variant.
 VARIANTS: dict[str, dict[str, Any]] = {
     "full": {},
