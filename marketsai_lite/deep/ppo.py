@@ -6,13 +6,13 @@ several agents each climbs its own reward (independent PPO), or all climb the me
 (`team`); with `critic="everything"` the critic sees the whole state while policies see what they
 observe (Yu et al. 2022, MAPPO).
 
-Departures from the paper.  Policy and critic are separate networks, with gradients of bounded
-length, which is that of all agents together.  Actions are the tanh of a normal variable u, and
-probabilities and entropy are those of u.  Advantages are standardized in every minibatch.  Where a
-copy is truncated the value of the state it had reached stands for the rest.  The critic is a
-constant plus a network: the constant is set directly, since the average value says nothing about
-which action is better.  The learning rate falls to zero and the policy that is judged is an average
-over the last updates.
+Departures from the paper.  Gradients have a bounded length, which is that of all agents together.
+Layers are SiLU, and the policy's last one begins near zero.  Actions are the tanh of a normal
+variable u, and probabilities and entropy are those of u.  Advantages are standardized in every
+minibatch.  Where a copy is truncated the value of the state it had reached stands for the rest.
+The critic is a constant plus a network: the constant is set directly, since the average value says
+nothing about which action is better.  The learning rate falls to zero and the policy that is judged
+is an average over the last updates.
 
 `hedge` removes from every TD error what the period's shocks explain (`control_variates`).  It
 favors no action, and in economies where the shocks move the value far more than one action does, it

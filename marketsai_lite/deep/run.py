@@ -53,7 +53,8 @@ class Run:
     def __init__(self, world, config, seed, scales, parts, act, checkpoint, on_log, progress):
         self.world, self.config, self.act, self.parts = world, config, act, parts
         self.path, self.on_log, self.progress = checkpoint, on_log, progress
-        self.identity = identity(world.batch, config, seed, scales, type(parts["agent"]))
+        if checkpoint is not None:  # to read the source takes a tenth of a second
+            self.identity = identity(world.batch, config, seed, scales, type(parts["agent"]))
         self.curves: dict[str, list[float]] = {}
         self.recent: dict[str, list[Any]] = {}
         self.seconds, self.wall, self.start, self.saving = 0.0, 0.0, 0, 0.0
