@@ -75,7 +75,7 @@ def table(title, runs) -> Table:
     return Table(title, text[title[:3]], rows)
 
 
-def ppo_runs(economy, updates=8):
+def ppo_runs(economy, updates=4):
     """Runs by name, each with its numbers of samples and updates."""
     import torch
     from stable_baselines3 import PPO
