@@ -95,13 +95,13 @@ def main():
             "GIT_CONFIG_KEY_1": "safe.directory",
             "GIT_CONFIG_VALUE_1": "*",
         }
-        scales = {name: "lecture" if name == names[0] else "smoke" for name in names}
 
         def run(name):
             empty = folder / f"run-{name}"
             empty.mkdir()
             start = time.perf_counter()
-            there = environment if asked else {**environment, "MARKETSAI_SCALE": scales[name]}
+            size = "lecture" if name == names[0] else "smoke"
+            there = environment if asked else {**environment, "MARKETSAI_SCALE": size}
             command = [python, "-c", RUN, str(book.ROOT / "lectures" / f"{name}.ipynb")]
             done = subprocess.run(command, cwd=empty, env=there)
             words = "failed" if done.returncode else "ran"

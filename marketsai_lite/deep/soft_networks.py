@@ -41,7 +41,7 @@ class Critics(nn.Module):
     They see actions multiplied by `stretch`, so that small differences between them matter.
     """
 
-    def __init__(self, group, width, hidden, copies=None, twins=True, stretch=3.0):
+    def __init__(self, group, width, hidden, copies, twins, stretch):
         super().__init__()
         self.da, self.count, self.stretch = group.actions.width, 1 + twins, stretch
         self.twins = Twins([width + self.da, *hidden, 1], copies)
