@@ -80,6 +80,7 @@ class League(NamedTuple):
     Attributes
     ----------
     weights : array (P, d)
+        What each player is.
     owner : array (P,) of int
         The member that each was.
     born : array (P,) of int
