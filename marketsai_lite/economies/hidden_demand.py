@@ -1,7 +1,7 @@
 r"""A monopolist that never sees demand, and must judge it from the prices that it got.
 
-Inverse demand is :math:`p_t = a + \theta_t - b q_t + \varepsilon_t`, where the state of demand
-:math:`\theta_t` moves as :math:`\theta_{t+1} = \rho \theta_t + \eta_{t+1}` with variance one and the
+Inverse demand is :math:`p_t = a + \theta_t - b q_t + \varepsilon_t`, where demand
+:math:`\theta_t` moves as :math:`\theta_{t+1} = \rho \theta_t + \eta_{t+1}` with variance 1 and the
 noise :math:`\varepsilon_t` is new in every period, with variance R.  Output is chosen before the
 price is seen.  Who knows price and output knows :math:`y_t = p_t - a + b q_t = \theta_t +
 \varepsilon_t`: demand seen through noise, whatever output was, so that nothing is gained by
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from marketsai_lite.economy import Box, Exogenous, ar1, namespace
+from marketsai_lite.economy import Box, Exogenous, ar1
 from marketsai_lite.require import number, require, whole
 
 

@@ -13,8 +13,8 @@ the linear guess is the best of all, and it is the Kalman filter's: from the pri
 .. math:: \hat\theta_{t+1} = \rho\, (\hat\theta_t + K_t (y_t - \hat\theta_t)), \qquad
    K_t = \frac{P_t}{P_t + R}, \qquad P_{t+1} = \rho^2 R K_t + 1 - \rho^2 .
 
-Outputs are taken to be unbounded.  With the economy's own shocks, which are nearly normal, `beliefs`
-is the best guess of all, by Bayes' rule on the chain.
+Outputs are taken to be unbounded.  With the economy's own shocks, which are nearly normal,
+`beliefs` is the best guess of all, by Bayes' rule on the chain.
 
 References
 ----------

@@ -196,7 +196,8 @@ MADE = set().union(
         {f.name for f in fields(c)}
         for c in (
             Exogenous, MDP, games.MarkovGame, Growth, Islands, LogitMonopolist, LogitOligopoly,
-            Cournot, HiddenDemand, LQMonopolist, LongPlosser, MultiCountry, Planner, PrivateSignals, RepeatedGame,
+            Cournot, HiddenDemand, LQMonopolist, LongPlosser, MultiCountry, Planner, PrivateSignals,
+            RepeatedGame,
         )
     ),
     {"level", "λ", "ω"},

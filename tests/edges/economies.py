@@ -165,8 +165,8 @@ def isles(d):
 
 
 ECONOMIES = (
-    growth, duopoly, monopolist, quantities, linear, unseen, sectors, countries, households, signals,
-    matrix, isles,
+    growth, duopoly, monopolist, quantities, linear, unseen, sectors, countries, households,
+    signals, matrix, isles,
 )  # fmt: skip
 
 
