@@ -15,6 +15,7 @@ from scipy import sparse
 from marketsai_lite.economies.announcement import Announcement
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth
+from marketsai_lite.economies.hidden_demand import HiddenDemand
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
@@ -291,7 +292,7 @@ def test_constant_never_moves():
 NO_ARRAYS = ("one", 1j, object(), ["a", "b"], {"a": 1})
 NO_NUMBERS = (*NO_ARRAYS, None, "0.5", True, [0.5, 0.5], np.full(2, 0.5))
 TEMPLATES = (
-    Announcement(), Cournot(), Growth(), Islands(), LogitMonopolist(),
+    Announcement(), Cournot(), Growth(), HiddenDemand(), Islands(), LogitMonopolist(),
     LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
     MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
     RepeatedGame(np.zeros((2, 2, 2))), TeamGame(np.zeros((2, 2))), TwoStepGame(),
@@ -321,6 +322,7 @@ def test_parameters_of_another_type_are_refused_by_name(economy):
         (lambda k: RentalMarket(k), "n", 2),
         (lambda k: LongPlosser(nodes=k), "nodes", 3),
         (lambda k: Announcement(k), "blank", 4),
+        (lambda k: HiddenDemand(nd=k), "nd", 5),
         (lambda k: own_chains(ar1(2, 0.5, 1.0), k), "n", 2),
     ],
 )
