@@ -182,6 +182,10 @@ def solve(
             rule = through_points(accelerated(asked, given), m)
     if not residual <= tol:
         warnings.warn(f"the rule stopped after {rounds} rounds at {residual:.1e}", stacklevel=2)
+    low, high = path[drop:].min() / m.k_ss, path[drop:].max() / m.k_ss
+    if low < span[0] or high > span[1]:
+        said = f"mean capital went from {low:.2f} to {high:.2f} of k_ss: widen `span` = {span}"
+        warnings.warn(said, stacklevel=2)
     fitted, r2, σ = regress(path, z, len(m.Z), drop, rule)
     return Equilibrium(
         m, k, K, x, c, rule, r2, σ, z, path, last, drop, rounds, residual, residual <= tol
