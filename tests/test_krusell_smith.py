@@ -246,6 +246,6 @@ def test_a_grid_that_is_left_is_said():
     with pytest.warns(UserWarning, match=r"mean capital went from .*: widen `span`"):
         narrow = ks.solve(krusell_smith_1998(γ=5.0))
     wide = ks.solve(krusell_smith_1998(γ=5.0), span=(0.9, 1.3))
-    assert off(wide.rule, narrow.rule, np.array([12.0, 12.5])) > 0.02
+    assert narrow.path[1_000:].mean() > wide.path[1_000:].mean() + 0.1  # the same shocks
     # 12.32 of the paper, and .3 for the luck of a path that forgets a sixtieth a quarter
     assert wide.path[wide.drop :].mean() == pytest.approx(12.32, abs=0.3)

@@ -10,7 +10,7 @@ from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.solutions import krusell_smith as ks
 from marketsai_lite.solutions import krusell_smith_kernels as kernels
 from marketsai_lite.solutions.krusell_smith_model import model
-from marketsai_lite.solutions.krusell_smith_score import faults, lorenz, off_law, score
+from marketsai_lite.solutions.krusell_smith_score import faults, lorenz, off_law, rebinned, score
 
 M = model(KrusellSmith())
 
@@ -56,6 +56,14 @@ def test_inequality_by_hand():
     area = ((wealth[1:] + wealth[:-1]) * np.diff(people)).sum()
     assert 1 - area == pytest.approx(differences, rel=1e-12)
     assert 1 - np.interp(0.9, people, wealth) == pytest.approx(0.1 * 3 / mean, rel=1e-12)
+
+
+def test_a_distribution_on_other_nodes_keeps_its_mean(rng):
+    old, x = np.linspace(0, 9, 40) ** 1.1, np.linspace(0, 12, 50)
+    D = rng.random((2, 40))
+    new = rebinned(D, old, x)
+    np.testing.assert_allclose(new.sum(1), D.sum(1), rtol=1e-12)
+    np.testing.assert_allclose(new @ x, D @ old, rtol=1e-12)
 
 
 def test_values_by_hand():

@@ -110,7 +110,7 @@ def score(
     economy : KrusellSmith or Model
         Where it is followed.
     reference : Equilibrium, optional
-        The classical solution; solved for if not given.
+        The classical solution, with whose last distribution all begins; solved for if not given.
     T, drop : int
         Periods, and how many of them are left out at the beginning.
     seed : int
@@ -150,8 +150,10 @@ def score(
     K = m.k_ss * np.linspace(span[0], span[1], 24)
     z = classical.aggregate_path(m, T, seed)
     keep = np.linspace(drop, T - 2, looks).astype(np.int64)
-    path, Ds = _follow(m, policy, K, x, z, keep)
-    usual, _ = _follow(m, reference.policy, K, x, z, keep)
+    D = rebinned(reference.D, reference.x, x)
+    D *= (m.shares()[z[0]] / D.sum(1))[:, None]
+    path, Ds = _follow(m, policy, K, x, z, D, keep)
+    usual, _ = _follow(m, reference.policy, K, x, z, D, keep)
     rule, r2, σ = classical.regress(path, z, len(m.Z), drop)
     largest, mean, _ = classical.den_haan(rule, z[drop:], path[drop:])
     apart = 100 * np.log(path / usual)[drop:]
@@ -212,6 +214,18 @@ def lorenz(D, x):
     return people / people[-1], wealth / wealth[-1]
 
 
+def rebinned(D, old, x):
+    """The distribution D (ns, n) on other nodes, with its mean but for what lies beyond them."""
+    y = np.clip(old, x[0], x[-1])
+    j = np.clip(np.searchsorted(x, y) - 1, 0, len(x) - 2)
+    f = (y - x[j]) / (x[j + 1] - x[j])
+    new = np.zeros((len(D), len(x)))
+    for s in range(len(D)):
+        np.add.at(new[s], j, (1 - f) * D[s])
+        np.add.at(new[s], j + 1, f * D[s])
+    return new
+
+
 def off_law(z, P):
     """By how many standard errors the moves of a path `z` (T,) differ most from a chain `P`.
 
@@ -244,9 +258,8 @@ def _table(m, policy, k, K):
     return _eaten(m, policy, at, mean, z, s)
 
 
-def _follow(m, policy, K, x, z, keep):
+def _follow(m, policy, K, x, z, D, keep):
     c, cash = _table(m, policy, x, K)
-    D = classical.at_capital(m.k_ss, x, m.shares()[z[0]])
     path, _, Ds = classical.simulate(m, cash - c, K, x, z, D, keep)
     return path, Ds
 
