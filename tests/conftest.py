@@ -8,6 +8,7 @@ import pytest
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
+from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist, static_monopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
@@ -219,6 +220,7 @@ ECONOMIES = {
     "long-plosser": lambda: LongPlosser(random_technology(3)),
     "planner": lambda: Planner(N=2, M=2),
     "rental market": lambda: RentalMarket(3),
+    "krusell-smith": lambda: KrusellSmith(3),
     "two-step game": TwoStepGame,
     "team game": lambda: TeamGame(np.arange(2 * 3 * 2).reshape(2, 3, 2)),
     "turns": Turns,

@@ -17,6 +17,7 @@ from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economies.hidden_demand import HiddenDemand
 from marketsai_lite.economies.islands import Islands
+from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.long_plosser import LongPlosser
@@ -292,7 +293,8 @@ def test_constant_never_moves():
 NO_ARRAYS = ("one", 1j, object(), ["a", "b"], {"a": 1})
 NO_NUMBERS = (*NO_ARRAYS, None, "0.5", True, [0.5, 0.5], np.full(2, 0.5))
 TEMPLATES = (
-    Announcement(), Cournot(), Growth(), HiddenDemand(), Islands(), LogitMonopolist(),
+    Announcement(), Cournot(), Growth(), HiddenDemand(), Islands(), KrusellSmith(),
+    LogitMonopolist(),
     LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
     MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
     RepeatedGame(np.zeros((2, 2, 2))), TeamGame(np.zeros((2, 2))), TwoStepGame(),
@@ -320,6 +322,7 @@ def test_parameters_of_another_type_are_refused_by_name(economy):
         (lambda k: Planner(N=k), "N", 2),
         (lambda k: Planner(M=k), "M", 2),
         (lambda k: RentalMarket(k), "n", 2),
+        (lambda k: KrusellSmith(k), "n", 2),
         (lambda k: LongPlosser(nodes=k), "nodes", 3),
         (lambda k: Announcement(k), "blank", 4),
         (lambda k: HiddenDemand(nd=k), "nd", 5),
