@@ -60,7 +60,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "PPO, Stable-Baselines3": {"rate": 3e-3, "λ": 0.9},
     "SAC, ours": {"rate": 1e-2, "τ": 0.02},
     "SAC, Stable-Baselines3": {"rate": 5e-3, "τ": 0.005},
-    "SAC, ours with plain actions": {"rate": 1e-2, "τ": 0.005},
+    "SAC, ours with plain actions": {"rate": 1e-2, "τ": 0.02},
 }
 
 
