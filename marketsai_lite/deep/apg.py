@@ -11,8 +11,7 @@ sums; with `critic` off, the rewards of T periods are all that counts.
 The gradient runs through time as in backpropagation (Werbos 1990), on paths of T periods that
 continue where the last ones ended, with a critic at their end: short-horizon actor-critic (Xu et
 al. 2022), but for targets of n steps in place of TD(λ), an average of the policies, and what
-follows on several agents.  Where a copy is truncated its path is cut, and V of the state
-it had reached stands for the rest.
+follows on several agents.  Where a copy is truncated V of the state reached stands for the rest.
 
 With several agents one setting, `given`, says what an agent takes as given when it moves.
 
@@ -38,7 +37,8 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.networks import Groups, Memory, Span, network
+from marketsai_lite.deep.networks import Groups, network
+from marketsai_lite.deep.policies import Noiseless
 from marketsai_lite.deep.train import require_settings, whole
 from marketsai_lite.deep.world import require_boxes
 from marketsai_lite.require import require
@@ -103,41 +103,19 @@ class Config:
         return APG(world, self, rng)
 
 
-class Policy(nn.Module):
-    """What a group of agents remembers, and what it does, without noise."""
-
-    def __init__(self, group, width, memory, hidden, copies=None):
-        super().__init__()
-        self.memory = Memory(width, memory, copies) if memory else None
-        net = network([width + memory, *hidden, group.actions.width], gain=0.01, copies=copies)
-        self.act = nn.Sequential(net, nn.Tanh(), Span(group.actions))
-
-    def forward(self, o, h):
-        """Actions (..., n, da), and the next memories, at `o` (..., n, width) and memories `h`."""
-        if self.memory is None:
-            return self.act(o), h
-        h = self.memory(o, h)
-        return self.act(torch.cat([o, h], -1)), h
-
-
 class APG(nn.Module):
-    """Policies and their average, critics and their target, the constant in the values.
-
-    `value` is V of the policies, and NaN without a critic.
-    """
+    """Policies and their average, critics and their target, the constant in the values."""
 
     level: torch.Tensor
 
     def __init__(self, world, config, rng):
         super().__init__()
         self.world, self.config, self.order = world, config, rng["choices"]
-        groups, width, hidden, shared = world.groups, world.width, config.hidden, config.shared
-        m = config.memory
-        self.policy = Groups(groups, lambda g, k: Policy(g, width, m, hidden, k), shared)
+        groups, hidden, shared = world.groups, config.hidden, config.shared
+        d, m = world.width, config.memory
+        self.policy = Groups(groups, lambda g, k: Noiseless(g, d, m, hidden, k), shared)
         self.averaged = copy.deepcopy(self.policy).requires_grad_(False)
-        self.critic = Groups(
-            groups, lambda g, k: network([width + m, *hidden, 1], copies=k), shared
-        )
+        self.critic = Groups(groups, lambda g, k: network([d + m, *hidden, 1], copies=k), shared)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.others = copy.deepcopy(self.policy).requires_grad_(False)
         self.register_buffer("level", torch.zeros(world.n))
@@ -161,32 +139,29 @@ class APG(nn.Module):
 
     def climb(self, k):
         """Gradient of the gain along T periods; return the gain and (o_t, target_t)."""
-        world, config, path = self.world, self.config, []
-        turn = self._turn(k)
+        world, config, path, turn = self.world, self.config, [], self._turn(k)
         for t in range(config.steps):
             o = world.observe()
             action, h = self._act(o, world.h, turn)
-            seen = self._seen(o, world.h)
             moved = world.step(action, price_takers=config.given == "prices")
             v = torch.zeros_like(moved.r)
             cut = t == config.steps - 1 or o.device.type != "cpu" or bool(moved.truncated.any())
             if config.critic and cut:
                 v = self.values(self.target, self._seen(world.observe(moved.reached), h))
+            ends = moved.truncated[:, None], moved.restarted
+            path.append((self._seen(o, world.h), moved.r, moved.discount, v, *ends))
             world.h = h * (~moved.restarted)[:, None, None] if config.memory else h
-            path.append(
-                (seen, moved.r, moved.discount, v, moved.truncated[:, None], moved.restarted)
-            )
         world.state = world.state._replace(x=world.state.x.detach())
         world.h = world.h.detach()
-        columns = (torch.stack(column) for column in zip(*path, strict=True))
+        columns = map(torch.stack, zip(*path, strict=True))
         o_t, r_t, discount_t, v_tp1, truncated_t, restarted_t = columns
         world.check(r_t)
         target_t = equations.n_step_target(r_t, discount_t, v_tp1, truncated_t)
         starts = torch.cat([torch.ones_like(restarted_t[:1]), restarted_t[:-1]])
         counted = target_t if turn is None else target_t * turn
         gain = counted[starts].sum() / world.batch.size
-        differentiable = gain.requires_grad
-        require(batch=(f"economy {world.name}", differentiable, "differentiable in its actions"))
+        found = f"economy {world.name}", gain.requires_grad, "differentiable in its actions"
+        require(batch=found)
         (-gain).backward()
         return gain.detach(), (o_t.detach().flatten(0, 1), target_t.detach().flatten(0, 1))
 
@@ -220,7 +195,7 @@ class APG(nn.Module):
         return self.mode(o, h)
 
     def value(self, o, h):
-        """Values (..., n) of the policies, if there is a critic."""
+        """Values (..., n) of the policies, NaN without a critic."""
         v = self.values(self.critic, self._seen(o, h))
         return v if self.config.critic else torch.full_like(v, math.nan)
 
@@ -241,6 +216,5 @@ class APG(nn.Module):
         mine = self.policy.each("forward", o, h)
         if turn is None:
             return mine
-        others = self.others.each("forward", o, h)
-        moves = turn[..., None] > 0
-        return tuple(torch.where(moves, u, v) for u, v in zip(mine, others, strict=True))
+        both = zip(mine, self.others.each("forward", o, h), strict=True)
+        return tuple(torch.where(turn[..., None] > 0, u, v) for u, v in both)

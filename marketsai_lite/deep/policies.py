@@ -162,3 +162,20 @@ def legal_only(scores, o, legal):
         return scores
     permitted = o[..., o.shape[-1] - legal :][..., : scores.shape[-1]] > 0
     return scores.where(permitted, scores.new_full((), -1e9))
+
+
+class Noiseless(nn.Module):
+    """What a group of agents remembers, and what it does, without noise."""
+
+    def __init__(self, group, width, memory, hidden, copies=None):
+        super().__init__()
+        self.memory = Memory(width, memory, copies) if memory else None
+        net = network([width + memory, *hidden, group.actions.width], gain=0.01, copies=copies)
+        self.act = nn.Sequential(net, nn.Tanh(), Span(group.actions))
+
+    def forward(self, o, h):
+        """Actions (..., n, da), and the next memories, at `o` (..., n, width) and memories `h`."""
+        if self.memory is None:
+            return self.act(o), h
+        h = self.memory(o, h)
+        return self.act(torch.cat([o, h], -1)), h

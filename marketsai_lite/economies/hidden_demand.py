@@ -13,6 +13,7 @@ the noise is binomial: everything in the solution depends on such moments alone.
 """
 
 from dataclasses import dataclass, field
+from math import comb
 
 import numpy as np
 
@@ -124,7 +125,5 @@ def binomial(n, σ):
     -------
     values, probabilities : array (n,)
     """
-    from scipy.stats import binom
-
     k, m = np.arange(n), n - 1
-    return σ * (2 * k - m) / np.sqrt(m), binom.pmf(k, m, 0.5)
+    return σ * (2 * k - m) / np.sqrt(m), np.array([comb(m, j) for j in k]) / 2.0**m
