@@ -1,5 +1,6 @@
 # make book    set up, execute the lectures, build the book
-# make test    set up, run all tests (they read the book that `make book` built)
+# make test    set up, run all tests (they read the book that `make book` built);
+#              `make -j2 -Otarget test` runs those of the code and of the pages at once
 # make twins   write the notebooks for Colab, and the copies of the repository's address
 # make bench   measure speed against plain Python, quantecon and Stable-Baselines3
 # make experiments            list the experiments with their cost
@@ -25,7 +26,7 @@ else
 OUT := _build/$(MARKETSAI_SCALE)
 endif
 
-.PHONY: book test twins experiments bench lock clean lint
+.PHONY: book test test_code test_site twins experiments bench lock clean lint
 
 book: .venv/.done
 	@echo "== Lectures ($(MARKETSAI_SCALE) scale): up to 2 minutes each the first time, seconds afterwards."
@@ -35,10 +36,16 @@ book: .venv/.done
 	@echo "== The book is ready: open $(OUT)/_build/html/index.html"
 	@$(BIN)/python -m tools.ledger
 
-test: .venv/.done node_modules
-	@echo "== Tests: 3 to 10 minutes; lectures that are not in the cache are executed first."
-	$(BIN)/python -m pytest
+test: test_code test_site
 	@echo "== All tests passed. Claims and verdicts: $(OUT)/_build/claims.json"
+
+test_code: .venv/.done
+	@echo "== Tests of the code: 10 minutes; lectures that are not in the cache are executed first."
+	$(BIN)/python -m pytest -m "not site"
+
+test_site: .venv/.done node_modules
+	@echo "== Tests of the book's pages, in a browser: 10 minutes."
+	$(BIN)/python -m pytest -m site
 
 lint: .venv/.done
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from marketsai_lite.economies.commons import Commons
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
+from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist, static_monopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
@@ -232,6 +233,7 @@ ECONOMIES = {
     "prices seen": lambda: CapitalMarket(2, 1.0, "prices", exo=productivity()),
     "aggregates seen": lambda: CapitalMarket(3, sees="aggregates"),
     "commons": lambda: Commons(3),
+    "krusell-smith": lambda: KrusellSmith(3),
     "two-step game": TwoStepGame,
     "team game": lambda: TeamGame(np.arange(2 * 3 * 2).reshape(2, 3, 2)),
     "turns": Turns,

@@ -7,11 +7,13 @@ import pytest
 import torch
 from diagnostics import ENDS, PLANE, POINTS, Alternation, Masked, Mortal, Town
 
-from marketsai_lite.deep import ppo
+from marketsai_lite.deep import apg, ppo
 from marketsai_lite.deep.networks import Copies, Memory, mlp
 from marketsai_lite.deep.rollout import play
 from marketsai_lite.deep.train import STREAMS, initialization, streams, train
 from marketsai_lite.deep.world import World
+from marketsai_lite.economies.hidden_demand import HiddenDemand
+from marketsai_lite.solutions import hidden_demand
 from marketsai_lite.views.batch import Batch
 
 T, B, MEMORY = 12, 8, 3
@@ -219,3 +221,39 @@ def test_without_a_memory_nothing_is_carried():
     result = train(Batch(Alternation(), B, horizon=5), replace(CONFIG, memory=0), 0)
     action, h = result.remember(np.zeros((4, 1, 1)), np.zeros((4, 1, 0)))
     assert h.shape == (4, 1, 0) and np.array_equal(action, result.act(np.zeros((4, 1, 1))))
+
+
+def test_the_analytic_gradient_runs_through_memories():
+    economy, T, N = HiddenDemand(nd=5), 20, 512
+    config = apg.Config(
+        updates=60, steps=T, memory=8, critic=False, hidden=(16,), rate=2e-2, average=0.8
+    )
+    result = train(Batch(economy, 64, horizon=T), config, 0)
+    rng = np.random.default_rng(0)
+    i, o, h = economy.exo.initial(rng.random((N, 1))), np.zeros((N, 1, 1)), np.zeros((N, 1, 8))
+    q, y = np.empty((2, N, T))
+    for t in range(T):
+        a, h = result.remember(o, h)
+        q[:, t], y[:, t] = a[:, 0, 0], economy.exo.shocks(i).aggregate.sum(-1)
+        o, i = y[:, t, None, None], economy.exo.next(i, rng.random((N, 1)))
+    rule = hidden_demand.output(economy, hidden_demand.guesses(economy, y))
+    r, best = ((economy.a + y - economy.b * x) * x for x in (q, rule))
+    earned = hidden_demand.average(economy, T) + (r - best).mean()
+    assert earned > hidden_demand.average(economy, T, memory=False) + 0.01
+
+
+@pytest.mark.parametrize("given", ["nothing", "policies"])
+def test_memories_of_the_analytic_gradient_end_with_a_path(given):
+    rng = streams(0, STREAMS)
+    config = apg.Config(updates=5, steps=7, memory=MEMORY, hidden=(8,), given=given)
+    world = World(Batch(Town(), B, horizon=5), rng["shocks"], None, MEMORY)
+    with initialization(rng["networks"]):
+        learner = config.agent(world, rng)
+    met = 0
+    for k in range(5):
+        assert all(np.isfinite(float(v)) for v in learner.update(k).values())
+        fresh = world.state.t == 0
+        assert not world.h.requires_grad
+        assert torch.equal((world.h == 0).flatten(1).all(1), fresh)
+        met += int(fresh.sum())
+    assert 0 < met < 5 * B

@@ -17,7 +17,9 @@ from marketsai_lite.economies.capital_market import CapitalMarket
 from marketsai_lite.economies.commons import Commons
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth
+from marketsai_lite.economies.hidden_demand import HiddenDemand
 from marketsai_lite.economies.islands import Islands
+from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.long_plosser import LongPlosser
@@ -293,7 +295,8 @@ def test_constant_never_moves():
 NO_ARRAYS = ("one", 1j, object(), ["a", "b"], {"a": 1})
 NO_NUMBERS = (*NO_ARRAYS, None, "0.5", True, [0.5, 0.5], np.full(2, 0.5))
 TEMPLATES = (
-    Announcement(), CapitalMarket(), Commons(), Cournot(), Growth(), Islands(), LogitMonopolist(),
+    Announcement(), CapitalMarket(), Commons(), Cournot(), Growth(), HiddenDemand(), Islands(), KrusellSmith(),
+    LogitMonopolist(),
     LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
     MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
     RepeatedGame(np.zeros((2, 2, 2))), TeamGame(np.zeros((2, 2))), TwoStepGame(),
@@ -323,8 +326,10 @@ def test_parameters_of_another_type_are_refused_by_name(economy):
         (lambda k: RentalMarket(k), "n", 2),
         (lambda k: CapitalMarket(k), "N", 2),
         (lambda k: Commons(k), "n", 2),
+        (lambda k: KrusellSmith(k), "n", 2),
         (lambda k: LongPlosser(nodes=k), "nodes", 3),
         (lambda k: Announcement(k), "blank", 4),
+        (lambda k: HiddenDemand(nd=k), "nd", 5),
         (lambda k: own_chains(ar1(2, 0.5, 1.0), k), "n", 2),
     ],
 )

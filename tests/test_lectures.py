@@ -22,7 +22,7 @@ NUMPY_ONLY = ("mdp", "q_learning")
 @pytest.fixture(scope="module")
 def results():
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return {name: lectures.executed(path) for name, path in LECTURES.items()}
+    return lectures.executed(LECTURES.values())
 
 
 @pytest.mark.parametrize("name", LECTURES)
@@ -114,7 +114,7 @@ def sandbox(tmp_path, monkeypatch):
 
 def said(path):
     lines = []
-    record, notebook = lectures.executed(path, say=lines.append)
+    [(record, notebook)] = lectures.executed([path], say=lines.append).values()
     return lines, record, notebook
 
 
@@ -142,13 +142,28 @@ def test_the_modules_that_a_lecture_loads_are_recorded(sandbox):
 def test_a_failing_cell_stops_the_run_and_nothing_is_kept(sandbox):
     path = sandbox("x = 1", "1 / 0")
     with pytest.raises(lectures.LectureError, match=r"(?s)tiny, cell 2 of 2.*ZeroDivisionError"):
-        lectures.executed(path)
+        lectures.executed([path])
     assert not lectures.open_cache().list_cache_records()
+
+
+def test_lectures_run_beside_each_other_and_a_failing_one_stops_those_that_wait(sandbox):
+    code = "import time\nstart = time.time(); time.sleep(2)\nprint(start, time.time())"
+    paths = [sandbox(code, f"{k}", name=f"tiny{k}") for k in range(2)]
+    found = lectures.executed(paths, say=str)
+    assert list(found) == ["tiny0", "tiny1"]
+    times = [found[name][1].cells[1].outputs[0]["text"].split() for name in found]
+    if os.cpu_count() > 1:
+        assert max(float(start) for start, _ in times) < min(float(end) for _, end in times)
+    paths += [sandbox("1 / 0", name="failing")]
+    paths += [sandbox(code, f"{k}", name=f"waiting{k}") for k in range(4 * os.cpu_count())]
+    with pytest.raises(lectures.LectureError, match="failing, cell 1 of 1"):
+        lectures.executed(paths, say=str)
+    assert len(lectures.open_cache().list_cache_records()) < 2 + 2 * os.cpu_count()
 
 
 def test_stderr_stops_the_run(sandbox):
     with pytest.raises(lectures.LectureError, match="stderr: oh no"):
-        lectures.executed(sandbox("import sys; print('oh no', file=sys.stderr)"))
+        lectures.executed([sandbox("import sys; print('oh no', file=sys.stderr)")])
     assert not lectures.open_cache().list_cache_records()
 
 
@@ -156,7 +171,7 @@ def test_a_cell_that_takes_too_long_stops_the_run(sandbox, monkeypatch):
     monkeypatch.setattr(lectures, "TIMEOUT", 1)
     start = time.perf_counter()
     with pytest.raises(lectures.LectureError, match="tiny, cell 1"):
-        lectures.executed(sandbox("import time; time.sleep(60)"))
+        lectures.executed([sandbox("import time; time.sleep(60)")])
     assert time.perf_counter() - start < 30
 
 
@@ -222,7 +237,7 @@ from pathlib import Path
 from tools import book, lectures
 book.build_dir = lambda: Path(sys.argv[1])
 for _ in range(5):
-    lectures.executed(Path(sys.argv[2]))
+    lectures.executed([Path(sys.argv[2])])
 """
 
 

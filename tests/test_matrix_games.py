@@ -197,3 +197,16 @@ THIRD = np.full(3, 1 / 3)
 def test_a_bad_argument_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_money_request_game_has_its_equilibrium_and_its_walk():
+    game = small_games.money_request()
+    x = np.array([0, 0, 0, 0, 5, 5, 4, 3, 2, 1]) / 20
+    assert nash_gap(game, x, x) == pytest.approx(0, abs=1e-12)
+    assert x @ game[0] @ x == pytest.approx(20, abs=1e-12)
+    s, walk = 9, []
+    for _ in range(10):
+        s = game[0][:, s].argmax()
+        walk.append(11 + s)
+    assert walk == [19, 18, 17, 16, 15, 14, 13, 12, 11, 20]
+    assert np.array_equal(game[1], game[0].T) and game[0][8, 9] == 39 and game[0][9, 8] == 20

@@ -32,15 +32,15 @@ def test_no_seed_that_is_scored_was_used_for_tuning():
         assert {settings(cell) for _, cell in scored} == {tuple(sorted(CHOSEN[agent].items()))}
 
 
-def test_both_libraries_had_the_same_tries():
+def test_all_agents_of_a_kind_had_the_same_tries():
     for kind in GRIDS:
         tries = [
             {(settings(cell), cell["seed"]) for _, cell in cells_of(agent, tried=True)}
             for agent, (of, _) in AGENTS.items()
             if of == kind
         ]
-        assert len(tries) == 2
-        assert tries[0] == tries[1]
+        assert len(tries) == {"PPO": 2, "SAC": 3}[kind]
+        assert all(made == tries[0] for made in tries)
         assert len(tries[0]) == np.prod([len(v) for v in GRIDS[kind].values()]) * len(TUNING)
 
 
@@ -68,7 +68,7 @@ def test_the_rule_of_choice_takes_the_least_median():
 
 
 @pytest.mark.parametrize("kind", GRIDS)
-def test_both_libraries_lived_and_learned_equally_much(kind):
+def test_all_agents_of_a_kind_lived_and_learned_equally_much(kind):
     held = experiments.recorded("outside_agents")
     told = {
         agent: {
@@ -80,7 +80,7 @@ def test_both_libraries_lived_and_learned_equally_much(kind):
         if of == kind
     }
     equal = {"PPO": (102_400, 800), "SAC": (39_680, 600)}[kind]
-    assert list(told.values()) == [{equal}, {equal}]
+    assert list(told.values()) == [{equal}] * {"PPO": 2, "SAC": 3}[kind]
 
 
 def test_a_curve_ends_with_the_score():
@@ -95,7 +95,24 @@ def test_a_curve_ends_with_the_score():
             assert result["losses"][0] > result["loss"]  # it has learned
     lived = [held.results[f"scored, {agent}, seed 0"]["lived"].tolist() for agent in AGENTS]
     assert lived[0] == lived[1]
-    assert lived[2] == lived[3]
+    assert lived[2] == lived[3] == lived[4]
+
+
+def test_plain_actions_are_ours_but_for_what_the_critics_see(monkeypatch):
+    """The two of ours are given the same settings, and the stretch alone differs."""
+    given = {}
+
+    def keep(economy, agent, copies, seed, on_log, **settings):
+        given[len(given)] = (agent, copies, seed, settings)
+        raise StopIteration
+
+    monkeypatch.setattr(outside_agents._deep, "train", keep)
+    for agent in "SAC, ours", "SAC, ours with plain actions":
+        with pytest.raises(StopIteration):
+            outside_agents.train(agent, 3, rate=1e-2, τ=0.005)
+    assert "stretch" not in given[0][3]  # the default, which is three
+    assert given[1][3].pop("stretch") == 1.0
+    assert given[0] == given[1]
 
 
 def test_without_the_library_its_agents_say_how_to_get_it(monkeypatch):

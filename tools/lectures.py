@@ -16,7 +16,9 @@ import sqlite3
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import nbformat
@@ -119,13 +121,14 @@ def cached(cache, notebook):
 
 
 def execute(name, notebook, say=print):
-    """Run a notebook in a fresh kernel and an empty folder; return seconds and modules loaded.
+    """Run a notebook in a fresh kernel and an empty folder; return it, seconds, modules loaded.
 
     Raises
     ------
     LectureError
         If a cell fails, takes too long or writes to stderr.
     """
+    say(f"{name}: running at {scale()} scale")
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     start = time.perf_counter()
@@ -157,29 +160,44 @@ def execute(name, notebook, say=print):
             notebook.cells.append(probe)
             client.execute_cell(probe, len(notebook.cells) - 1, store_history=False)
             notebook.cells.pop()
-    return seconds, probe.outputs[0]["text"].split()
+    return notebook, seconds, probe.outputs[0]["text"].split()
 
 
-def executed(path, say=print):
-    """Return the record and executed code cells of a lecture, from the cache if they are there."""
+def run(due, say=print):
+    """Yield ``(path, result of execute)`` as lectures end: in processes, one a core, if many."""
+    if len(due) < 2:
+        yield from ((path, execute(path.stem, notebook, say)) for path, notebook in due.items())
+        return
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        jobs = {pool.submit(execute, path.stem, due[path], say): path for path in due}
+        try:
+            for job in as_completed(jobs):
+                yield jobs[job], job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def executed(paths, say=print):
+    """Return the record and executed code cells of each lecture, from the cache if they are there.
+
+    `say` must be a function that processes can share, if more than one lecture is to be run.
+    """
     with alone(say):
-        return _executed(path, say)
-
-
-def _executed(path, say):
-    cache, notebook = open_cache(say), read(path)
-    hit = cached(cache, notebook)
-    if hit:
-        say(f"{path.stem}: from the cache ({hit[0].data['execution_seconds']:.1f} s when it ran)")
-        return hit
-    say(f"{path.stem}: running at {scale()} scale")
-    mark = fingerprint(notebook)
-    seconds, heavy = execute(path.stem, notebook, say)
-    data = {"execution_seconds": seconds, "fingerprint": mark, "heavy": heavy}
-    bundle = CacheBundleIn(notebook, str(path), data=data)
-    record = cache.cache_notebook_bundle(bundle, overwrite=True)
-    say(f"{path.stem}: done in {seconds:.1f} s")
-    return record, notebook
+        cache, notebooks = open_cache(say), {path: read(path) for path in paths}
+        found = {path: cached(cache, notebook) for path, notebook in notebooks.items()}
+        for path, hit in found.items():
+            if hit:
+                seconds = hit[0].data["execution_seconds"]
+                say(f"{path.stem}: from the cache ({seconds:.1f} s when it ran)")
+        due = {path: notebooks[path] for path in paths if not found[path]}
+        marks = {path: fingerprint(notebook) for path, notebook in due.items()}
+        for path, (notebook, seconds, heavy) in run(due, say):
+            data = {"execution_seconds": seconds, "fingerprint": marks[path], "heavy": heavy}
+            bundle = CacheBundleIn(notebook, str(path), data=data)
+            found[path] = cache.cache_notebook_bundle(bundle, overwrite=True), notebook
+            say(f"{path.stem}: done in {seconds:.1f} s")
+    return {path.stem: found[path] for path in paths}
 
 
 def judge_all(results):
@@ -207,14 +225,12 @@ def main():
     if unknown:
         sys.exit(f"no such lecture: {sorted(unknown)}; there are {sorted(paths)}")
     chosen = names or list(paths)
-    results = {}
-    for name in chosen:
-        try:
-            results[name] = executed(paths[name], say=lambda line: print(line, flush=True))
-        except LectureError as error:
-            sys.exit(str(error))
-        except KeyboardInterrupt:
-            sys.exit("\nInterrupted. Lectures that ran to their end are kept.")
+    try:
+        results = executed([paths[name] for name in chosen], say=partial(print, flush=True))
+    except LectureError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. Lectures that ran to their end are kept.")
     if names:
         claims = [c for name in chosen for c in ledger.published(results[name][1])]
         rows, _ = ledger.judge(

@@ -38,8 +38,8 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.networks import Groups, Span, network
-from marketsai_lite.deep.train import require_settings
+from marketsai_lite.deep.networks import Groups, Memory, Span, network
+from marketsai_lite.deep.train import require_settings, whole
 from marketsai_lite.deep.world import require_boxes
 from marketsai_lite.require import require
 
@@ -55,6 +55,7 @@ class Config:
     given : what an agent takes as given: "nothing", "policies" or "prices"
     shared : agents of a group share one network; otherwise each has its own
     critic : value the state at the end of a path
+    memory : numbers that an agent carries from one period to the next
     fits : steps of the critic for each step of the policy
     minibatch : decisions in a step of the critic
     τ : how far the target critic, which values, moves with every update
@@ -70,6 +71,7 @@ class Config:
     given: str = "nothing"
     shared: bool = True
     critic: bool = True
+    memory: int = 0
     fits: int = 2
     minibatch: int = 1_024
     τ: float = 0.1
@@ -87,6 +89,7 @@ class Config:
             given=(self.given, self.given in takes, f"one of {takes}"),
             τ=(self.τ, 0 < self.τ <= 1, "in (0, 1]"),
             average=(self.average, 0 <= self.average < 1, "in [0, 1)"),
+            memory=(self.memory, whole(self.memory) and self.memory >= 0, "an integer, 0 or more"),
         )
 
     def check(self, batch):
@@ -100,12 +103,21 @@ class Config:
         return APG(world, self, rng)
 
 
-class Policy(nn.Sequential):
-    """What a group of agents does, without noise."""
+class Policy(nn.Module):
+    """What a group of agents remembers, and what it does, without noise."""
 
-    def __init__(self, group, width, hidden, copies=None):
-        net = network([width, *hidden, group.actions.width], gain=0.01, copies=copies)
-        super().__init__(net, nn.Tanh(), Span(group.actions))
+    def __init__(self, group, width, memory, hidden, copies=None):
+        super().__init__()
+        self.memory = Memory(width, memory, copies) if memory else None
+        net = network([width + memory, *hidden, group.actions.width], gain=0.01, copies=copies)
+        self.act = nn.Sequential(net, nn.Tanh(), Span(group.actions))
+
+    def forward(self, o, h):
+        """Actions (..., n, da), and the next memories, at `o` (..., n, width) and memories `h`."""
+        if self.memory is None:
+            return self.act(o), h
+        h = self.memory(o, h)
+        return self.act(torch.cat([o, h], -1)), h
 
 
 class APG(nn.Module):
@@ -120,9 +132,12 @@ class APG(nn.Module):
         super().__init__()
         self.world, self.config, self.order = world, config, rng["choices"]
         groups, width, hidden, shared = world.groups, world.width, config.hidden, config.shared
-        self.policy = Groups(groups, lambda g, k: Policy(g, width, hidden, k), shared)
+        m = config.memory
+        self.policy = Groups(groups, lambda g, k: Policy(g, width, m, hidden, k), shared)
         self.averaged = copy.deepcopy(self.policy).requires_grad_(False)
-        self.critic = Groups(groups, lambda g, k: network([width, *hidden, 1], copies=k), shared)
+        self.critic = Groups(
+            groups, lambda g, k: network([width + m, *hidden, 1], copies=k), shared
+        )
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.others = copy.deepcopy(self.policy).requires_grad_(False)
         self.register_buffer("level", torch.zeros(world.n))
@@ -150,13 +165,19 @@ class APG(nn.Module):
         turn = self._turn(k)
         for t in range(config.steps):
             o = world.observe()
-            moved = world.step(self._act(o, turn), price_takers=config.given == "prices")
+            action, h = self._act(o, world.h, turn)
+            seen = self._seen(o, world.h)
+            moved = world.step(action, price_takers=config.given == "prices")
             v = torch.zeros_like(moved.r)
             cut = t == config.steps - 1 or o.device.type != "cpu" or bool(moved.truncated.any())
             if config.critic and cut:
-                v = self.values(self.target, world.observe(moved.reached))  # else it is not used
-            path.append((o, moved.r, moved.discount, v, moved.truncated[:, None], moved.restarted))
+                v = self.values(self.target, self._seen(world.observe(moved.reached), h))
+            world.h = h * (~moved.restarted)[:, None, None] if config.memory else h
+            path.append(
+                (seen, moved.r, moved.discount, v, moved.truncated[:, None], moved.restarted)
+            )
         world.state = world.state._replace(x=world.state.x.detach())
+        world.h = world.h.detach()
         columns = (torch.stack(column) for column in zip(*path, strict=True))
         o_t, r_t, discount_t, v_tp1, truncated_t, restarted_t = columns
         world.check(r_t)
@@ -187,12 +208,12 @@ class APG(nn.Module):
         return loss
 
     def values(self, critic, o):
-        """Values (..., n) of observations by a critic."""
+        """Values (..., n), by a critic, of what agents see and remember."""
         return critic.each("forward", o)[..., 0] + self.level
 
     def mode(self, o, h):
         """Actions of the averaged policies."""
-        return self.averaged.each("forward", o), h
+        return self.averaged.each("forward", o, h)
 
     def draw(self, o, h, generator):
         """Actions of the averaged policies, which have no noise."""
@@ -200,7 +221,7 @@ class APG(nn.Module):
 
     def value(self, o, h):
         """Values (..., n) of the policies, if there is a critic."""
-        v = self.values(self.critic, o)
+        v = self.values(self.critic, self._seen(o, h))
         return v if self.config.critic else torch.full_like(v, math.nan)
 
     def _turn(self, k):
@@ -211,9 +232,15 @@ class APG(nn.Module):
         mover = (torch.arange(B, device=self.level.device) + k) % n
         return torch.nn.functional.one_hot(mover, n).to(self.level.dtype)
 
-    def _act(self, o, turn):
-        """Actions, of which only those of the agents who move carry a gradient to the weights."""
-        action = self.policy.each("forward", o)
+    def _seen(self, o, h):
+        """What the critic sees: observations and, with a memory, what was remembered before."""
+        return torch.cat([o, h], -1) if self.config.memory else o
+
+    def _act(self, o, h, turn):
+        """Actions, of which only those of the agents who move carry a gradient, and memories."""
+        mine = self.policy.each("forward", o, h)
         if turn is None:
-            return action
-        return torch.where(turn[..., None] > 0, action, self.others.each("forward", o))
+            return mine
+        others = self.others.each("forward", o, h)
+        moves = turn[..., None] > 0
+        return tuple(torch.where(moves, u, v) for u, v in zip(mine, others, strict=True))

@@ -66,12 +66,20 @@ class Critic(nn.Module):
             seen, h = actor.each("know", o, h)
         v = self(seen)
         v_t, v_tp1 = v[:-1], v[1:].clone()
-        for t in path.truncated.any(1).nonzero()[:, 0].tolist():
-            at = path.truncated[t]
-            reached = BatchState(*(s[t][at] for s in path.reached))
-            if self.everything:
-                beyond = world.everything(reached)
-            else:
-                beyond, _ = actor.each("know", world.observe(reached), h[t][at])
-            v_tp1[t, at] = self(beyond)
+        stopped = path.truncated
+        counts = [m for m in stopped.sum(1).tolist() if m]
+        if not counts:
+            return seen[:-1], v_t, v_tp1
+        reached = BatchState(*(s[stopped] for s in path.reached))
+        if self.everything:
+            beyond = apart(world.everything(reached), counts)
+        else:
+            rows = apart(world.observe(reached), counts), apart(h[:-1][stopped], counts)
+            beyond = [actor.each("know", *row)[0] for row in zip(*rows, strict=True)]
+        v_tp1[stopped] = torch.cat([self(x) for x in beyond])
         return seen[:-1], v_t, v_tp1
+
+
+def apart(rows, counts):
+    """Rows of each period by themselves: a product's last bits depend on number and place."""
+    return [part.clone() for part in rows.split(counts)]

@@ -176,7 +176,8 @@ class PPO(nn.Module):
                 advantage, moved = self._standardized(advantage), log_π - log_π_old
                 gain = self._mean(equations.clipped_surrogate(moved, advantage, config.clip))
                 error = self._mean((self.critic(b.seen) - target).square())
-                (error - gain - config.entropy * self._mean(entropy)).backward()
+                bonus = config.entropy * self._mean(entropy) if config.entropy else 0.0
+                (error - gain - bonus).backward()
                 norm = actor.step(left * config.rate, config.gradient_norm)
                 other = critic.step(left * config.critic_rate, 10 * config.gradient_norm)
                 losses.append(torch.stack([gain, error, entropy.mean(), norm, other]).detach())

@@ -8,6 +8,7 @@ References
 ----------
 Claus, C. and C. Boutilier (1998): The dynamics of reinforcement learning in cooperative multiagent
 systems, AAAI (the climbing and the penalty game).
+Arad, A. and A. Rubinstein (2012): The 11-20 money request game, American Economic Review 102.
 """
 
 import numpy as np
@@ -64,6 +65,16 @@ def penalty(k):
     """
     require(k=(k, -np.inf < number(k) <= 0, "finite and at most 0"))
     return team([[10, 0, k], [0, 2, 0], [k, 0, 10]])
+
+
+def money_request():
+    """Two ask for 11, ..., 20 and receive it; who asks for one less than the other gets 20 more.
+
+    In the only symmetric equilibrium 15, ..., 20 have probabilities .25, .25, .20, .15, .10, .05.
+    """
+    s = np.arange(11.0, 21.0)
+    A = s[:, None] + 20.0 * (s[:, None] == s - 1)
+    return np.array([A, A.T])
 
 
 def cournot(grid, n=2):

@@ -1,7 +1,9 @@
 """Agents with continuous actions on the linear-quadratic monopolist: errors of each seed.
 
 Soft actor-critic with and without the hedge, PPO, and the analytic policy gradient, which knows
-the model; scored against the closed form during training and at its end.
+the model; scored against the closed form during training and at its end.  "SAC, small and short"
+has the sizes, the samples and the updates of the minimal program in the lecture on it, and no fresh
+starts, as that has none.
 """
 
 from typing import Any
@@ -13,7 +15,7 @@ from marketsai_lite.economy import stationary
 from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import lq_monopolist, scores
 
-COST = 320
+COST = 360
 CHAOTIC = True
 SEEDS = 10  # of each agent
 POINTS = 20  # of a curve
@@ -33,6 +35,10 @@ AGENTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "PPO": ("ppo", 256, dict(updates=140, λ=0.5, hedge=True)),
     "analytic": ("apg", 16, dict(updates=300, rate=1e-2, critic=False, hidden=(32, 32))),
 }
+SMALL: dict[str, Any] = dict(
+    SAC, updates=400, minibatch=128, average=0.98, critic_hidden=(128,), hedge=True
+)
+AGENTS["SAC, small and short"] = ("sac", 32, dict(SMALL, horizon=None))
 # end of settings
 
 

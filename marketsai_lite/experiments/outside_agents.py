@@ -1,10 +1,11 @@
 """Stable-Baselines3's PPO and SAC beside ours, scored against a closed form after equal tries.
 
-Four agents learn the linear-quadratic monopolist: our PPO and SAC, without hedge since the others
-have none, and those of Stable-Baselines3.  The ruler is that of `lq_agents`: the mean error of
-output, and the loss of value in percent of what it is worth to react to demand at all.  The policy
-that is scored is the one without noise; ours is an average over the last updates, which
-Stable-Baselines3 does not offer.
+Five agents learn the linear-quadratic monopolist: our PPO and SAC, without hedge since the others
+have none, those of Stable-Baselines3, and our SAC with plain actions, whose critics see actions in
+[-1, 1] as those of Stable-Baselines3 do, not tripled (`stretch`).  The ruler is that of
+`lq_agents`: the mean error of output, and the loss of value in percent of what it is worth to react
+to demand at all.  The policy that is scored is the one without noise; ours is an average over the
+last updates, which Stable-Baselines3 does not offer.
 
 What is equal.  The samples.  The copies of the economy with their shocks, fresh starts, truncation
 and discount; the scales of observations and rewards, from the same survey of random play; actions
@@ -33,7 +34,7 @@ from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.experiments import _deep, _stable_baselines3
 from marketsai_lite.experiments.lq_agents import ruler
 
-COST = 1_000
+COST = 1_300
 CHAOTIC = True
 OUTSIDE = "stable-baselines3"  # what it needs beside what the package needs
 SEEDS = 10  # of each agent
@@ -41,8 +42,9 @@ TUNING = (100, 101, 102)  # seeds of the tries
 POINTS = 20  # of a curve
 COPIES, HORIZON = 64, 200
 KINDS = ("PPO", "SAC")
-OURS, THEIRS = "ours", "Stable-Baselines3"
+OURS, THEIRS, PLAIN = "ours", "Stable-Baselines3", "ours with plain actions"
 AGENTS = {f"{kind}, {whose}": (kind, whose) for kind in KINDS for whose in (OURS, THEIRS)}
+AGENTS |= {f"SAC, {PLAIN}": ("SAC", PLAIN)}
 STEPS, EPOCHS, MINIBATCHES = 32, 4, 4  # of PPO: periods of a round, passes over it, parts of a pass
 WARMUP = 20  # periods of random play before SAC learns
 UPDATES = {"PPO": 50, "SAC": 600}
@@ -58,6 +60,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "PPO, Stable-Baselines3": {"rate": 3e-3, "λ": 0.9},
     "SAC, ours": {"rate": 1e-2, "τ": 0.02},
     "SAC, Stable-Baselines3": {"rate": 5e-3, "τ": 0.005},
+    "SAC, ours with plain actions": {"rate": 1e-2, "τ": 0.02},
 }
 
 
@@ -79,7 +82,7 @@ def cells():
 
 def runs_here(agent, **_):
     """Whether a cell can be run without an environment of its own."""
-    return AGENTS[agent][1] == OURS or find_spec("stable_baselines3") is not None
+    return AGENTS[agent][1] != THEIRS or find_spec("stable_baselines3") is not None
 
 
 def choose(parameters, results):
@@ -136,7 +139,10 @@ def train(agent, seed, measure=None, **settings):
         If the agent is of Stable-Baselines3 and that is not installed.
     """
     kind, whose = AGENTS[agent]
-    return (_ours if whose == OURS else _theirs)(kind, seed, measure, **settings)
+    if whose == THEIRS:
+        return _theirs(kind, seed, measure, **settings)
+    plain = {"stretch": 1.0} if whose == PLAIN else {}
+    return _ours(kind, seed, measure, **settings, **plain)
 
 
 def _ours(kind, seed, measure, **settings):

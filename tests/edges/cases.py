@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth
+from marketsai_lite.economies.hidden_demand import HiddenDemand
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist, static_monopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
@@ -18,6 +19,7 @@ from marketsai_lite.solutions import (
     brock_mirman,
     cournot,
     egm,
+    hidden_demand,
     islands,
     logit_pricing,
     long_plosser,
@@ -60,6 +62,7 @@ from tests.edges.economies import (
     quantities,
     sectors,
     signals,
+    unseen,
 )
 from tests.edges.solutions import (
     capital,
@@ -171,6 +174,9 @@ CASES = {
     "capital_table": (brock_mirman.capital_table, capital),
     "long_plosser": (long_plosser.solve, lambda d: dict(economy=sectors(d))),
     "lq": (lq_monopolist.solve, lambda d: dict(economy=linear(d))),
+    "hidden.limit": (hidden_demand.limit_variance, lambda d: dict(economy=unseen(d))),
+    "hidden.average": (hidden_demand.average, lambda d: dict(economy=unseen(d), T=d.count(1, 3))),
+    "hidden.lags": (hidden_demand.lags, lambda d: dict(economy=unseen(d), k=d.count(0, 1, 3))),
     "multi_country": (multi_country.solve, many),
     "private": (private_signals.equilibrium, lambda d: dict(economy=signals(d))),
     "team": (private_signals.team, lambda d: dict(economy=signals(d))),
@@ -190,7 +196,8 @@ MADE = set().union(
         {f.name for f in fields(c)}
         for c in (
             Exogenous, MDP, games.MarkovGame, Growth, Islands, LogitMonopolist, LogitOligopoly,
-            Cournot, LQMonopolist, LongPlosser, MultiCountry, Planner, PrivateSignals, RepeatedGame,
+            Cournot, HiddenDemand, LQMonopolist, LongPlosser, MultiCountry, Planner, PrivateSignals,
+            RepeatedGame,
         )
     ),
     {"level", "λ", "ω"},

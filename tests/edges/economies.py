@@ -4,6 +4,7 @@ import numpy as np
 
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth
+from marketsai_lite.economies.hidden_demand import HiddenDemand
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
@@ -108,6 +109,17 @@ def linear(d):
     )
 
 
+def unseen(d):
+    return HiddenDemand(
+        a=d.finite(),
+        b=d.positive(),
+        ρ=d.rarely(d.one(-0.99, 0.0, 0.95, BELOW_ONE), 1.0, *NUMBERS[:3]),
+        R=d.rarely(d.one(0.0, *SCALE), *NUMBERS),
+        β=fraction(d),
+        nd=d.rarely(d.one(2, 5), 1, 2.5, np.nan),
+    )
+
+
 def sectors(d):
     A = d.rows(2, 2) * d.one(0.36, 1e-3, BELOW_ONE)
     return LongPlosser(
@@ -153,8 +165,8 @@ def isles(d):
 
 
 ECONOMIES = (
-    growth, duopoly, monopolist, quantities, linear, sectors, countries, households, signals,
-    matrix, isles,
+    growth, duopoly, monopolist, quantities, linear, unseen, sectors, countries, households,
+    signals, matrix, isles,
 )  # fmt: skip
 
 
