@@ -295,8 +295,8 @@ def test_constant_never_moves():
 NO_ARRAYS = ("one", 1j, object(), ["a", "b"], {"a": 1})
 NO_NUMBERS = (*NO_ARRAYS, None, "0.5", True, [0.5, 0.5], np.full(2, 0.5))
 TEMPLATES = (
-    Announcement(), CapitalMarket(), Commons(), Cournot(), Growth(), HiddenDemand(), Islands(), KrusellSmith(),
-    LogitMonopolist(),
+    Announcement(), CapitalMarket(), Commons(), Cournot(), Growth(), HiddenDemand(),
+    Islands(), KrusellSmith(), LogitMonopolist(),
     LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
     MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
     RepeatedGame(np.zeros((2, 2, 2))), TeamGame(np.zeros((2, 2))), TwoStepGame(),
