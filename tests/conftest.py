@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from marketsai_lite.economies.capital_market import CapitalMarket
+from marketsai_lite.economies.commons import Commons
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
@@ -42,6 +44,12 @@ def employment():
         up, down = (0.4, 0.1) if z1 == 0 else (0.7, 0.04)
         own[z, z1] = [[1 - up, up], [down, 1 - down]]
     return Exogenous([[0.9], [1.1]], [[0.8, 0.2], [0.3, 0.7]], [[0.1], [1.0]], own, n=2)
+
+
+def productivity():
+    """Good and bad times for all and for each of two."""
+    own = np.tile([[0.9, 0.1], [0.1, 0.9]], (2, 2, 1, 1))
+    return Exogenous([[0.8], [1.2]], [[0.9, 0.1], [0.2, 0.8]], [[0.9], [1.1]], own, n=2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +228,11 @@ ECONOMIES = {
     "long-plosser": lambda: LongPlosser(random_technology(3)),
     "planner": lambda: Planner(N=2, M=2),
     "rental market": lambda: RentalMarket(3),
+    "capital market": lambda: CapitalMarket(3),
+    "capital market with shocks": lambda: CapitalMarket(2, 0.5, exo=productivity()),
+    "prices seen": lambda: CapitalMarket(2, 1.0, "prices", exo=productivity()),
+    "aggregates seen": lambda: CapitalMarket(3, sees="aggregates"),
+    "commons": lambda: Commons(3),
     "krusell-smith": lambda: KrusellSmith(3),
     "two-step game": TwoStepGame,
     "team game": lambda: TeamGame(np.arange(2 * 3 * 2).reshape(2, 3, 2)),

@@ -13,6 +13,8 @@ from quantecon.markov.gth_solve import gth_solve
 from scipy import sparse
 
 from marketsai_lite.economies.announcement import Announcement
+from marketsai_lite.economies.capital_market import CapitalMarket
+from marketsai_lite.economies.commons import Commons
 from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economies.hidden_demand import HiddenDemand
@@ -293,8 +295,8 @@ def test_constant_never_moves():
 NO_ARRAYS = ("one", 1j, object(), ["a", "b"], {"a": 1})
 NO_NUMBERS = (*NO_ARRAYS, None, "0.5", True, [0.5, 0.5], np.full(2, 0.5))
 TEMPLATES = (
-    Announcement(), Cournot(), Growth(), HiddenDemand(), Islands(), KrusellSmith(),
-    LogitMonopolist(),
+    Announcement(), CapitalMarket(), Commons(), Cournot(), Growth(), HiddenDemand(),
+    Islands(), KrusellSmith(), LogitMonopolist(),
     LogitOligopoly(np.linspace([1.4, 1.5], 2.0, 3).T), LongPlosser(), LQMonopolist(),
     MultiCountry(), Planner(), PrivateSignals(), RentalMarket(),
     RepeatedGame(np.zeros((2, 2, 2))), TeamGame(np.zeros((2, 2))), TwoStepGame(),
@@ -322,6 +324,8 @@ def test_parameters_of_another_type_are_refused_by_name(economy):
         (lambda k: Planner(N=k), "N", 2),
         (lambda k: Planner(M=k), "M", 2),
         (lambda k: RentalMarket(k), "n", 2),
+        (lambda k: CapitalMarket(k), "N", 2),
+        (lambda k: Commons(k), "n", 2),
         (lambda k: KrusellSmith(k), "n", 2),
         (lambda k: LongPlosser(nodes=k), "nodes", 3),
         (lambda k: Announcement(k), "blank", 4),
