@@ -66,7 +66,8 @@ def table(title, runs) -> Table:
     ]
     text = {
         "PPO": f"{EPOCHS} epochs of {MINIBATCHES} minibatches over {COPIES * STEPS:,} samples, "
-        "two networks of 64 by 64. The last row is no agent: the matrix products and SiLU of these "
+        "two networks of 64 by 64; on our batch both have the scales of what is seen and earned "
+        "before the clock starts. The last row is no agent: the matrix products and SiLU of these "
         "networks, with their gradients, which every PPO must compute.",
         "SAC": f"One update with a minibatch of {SAC_MINIBATCH} in each period, actor of 64 by 64, "
         "twin critics with one layer of 512. With eight environments a period has eight samples, "
@@ -113,7 +114,7 @@ def ppo_runs(economy, updates=4):
         return samples, updates, lambda: agent.learn(samples)
 
     return {
-        "ours": (samples, updates, lambda: train(batch, config, 0)),
+        "ours": (samples, updates, lambda: train(batch, config, 0, scales=world.scales)),
         "Stable-Baselines3, our batch": theirs(vector(world), STEPS),
         "Stable-Baselines3, DummyVecEnv of 8": theirs(
             dummy(economy), COPIES * STEPS // ENVIRONMENTS

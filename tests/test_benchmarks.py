@@ -21,7 +21,7 @@ def test_ppo_is_ahead_of_stable_baselines3(title):
         name: row["times slower than ours, in samples"] for name, row in TABLES[title].items()
     }
     assert slower["ours"] == 1
-    assert slower["Stable-Baselines3, our batch"] > 1
+    assert slower["Stable-Baselines3, our batch"] >= 1.5
     assert slower["Stable-Baselines3, DummyVecEnv of 8"] >= 10
 
 
