@@ -54,7 +54,7 @@ def test_apg_climbs_every_piece_of_the_paths(setting, given, critic, monkeypatch
             for k in range(n):
                 moves = given != "policies" or k == (b + update) % n
                 part, j = one(learner.policy if moves else fixed, k)
-                net, _, span = part
+                net, _, span = part.act
                 a = span.middle + span.radius * torch.tanh(forward(net, j, o[b, k]))
                 row.append(torch.nn.functional.pad(a, (0, world.batch.terms.da - len(a))))
             rows.append(torch.stack(row))
