@@ -2,8 +2,9 @@
 
 Both learners see all capital and earn their own utility.  One differentiates the game: the gradient
 of its own discounted utility through the model and through the reactions of its rival, whose policy
-it takes as given.  The other is independent PPO, which knows the model no more than its rival,
-with much and with little noise in its actions at the start.
+it takes as given.  The other is PPO on own rewards, which knows the model no more than its rival,
+with much and with little noise in its actions at the start.  In both the two households share one
+network, which sees its own capital first.
 Each learned profile is held against the exact Markov-perfect equilibrium, and against the exact
 best response to itself.  Settings were tuned on seed 100, which is not reported; there are five
 seeds because a seed takes more than half a minute.
