@@ -222,11 +222,13 @@ def examine(economy, act, pictures=True):
 
 
 def cells():
-    """Return five seeds of each kind of sight, two of planners and like takers, and short cells."""
+    """Return five seeds of each kind of sight, two of planners and their like, and short cells."""
     found: dict[str, dict[str, Any]] = {}
     for sees in SEEN:
         for seed in range(5, 10) if "K" in SEEN[sees] else range(5):
             found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed}
+    for seed in range(5, 10):
+        found[f"K, as short, seed {seed}"] = {"seed": seed, "updates": BLIND["updates"]}
     for given, name in (("nothing", "not given"), ("prices", "given")):
         for seed in (5, 6):
             found[f"K, prices {name}, seed {seed}"] = {"seed": seed, "given": given, **LONG}
