@@ -163,10 +163,9 @@ def learn(
             adam.step(rate * (0.05 + 0.95 * cosine), max_norm)
             equations.polyak(θ_averaged, adam.θ, 1 - min(average, k / (k + 10)))
 
-    @one_thread()
-    @torch.no_grad()
     def act(o):
-        return averaged(torch.as_tensor(o, dtype=torch.float32)).double().numpy()
+        with one_thread(), torch.no_grad():
+            return averaged(torch.as_tensor(o, dtype=torch.float32)).double().numpy()
 
     return act
 
