@@ -28,18 +28,10 @@ from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions import krusell_smith as classical
 from marketsai_lite.solutions.krusell_smith_score import score
 
-COST = 1_000
+COST = 280
 CHAOTIC = True
 UPDATES = 2_000
 BLIND: dict[str, Any] = {"updates": 500, "band": 0.3}  # who does not see K lets it wander
-# Paths that are long enough for prices to move.
-LONG: dict[str, Any] = {
-    "updates": 300,
-    "periods": 16,
-    "copies": 16,
-    "rate": 1e-3,
-    "explorers": 0,
-}
 SEEN = {
     "own state and K": ("k", "e", "z", "K"),
     "own state and R": ("k", "e", "R"),
@@ -221,21 +213,25 @@ def examine(economy, act, pictures=True):
 
 
 def cells():
-    """Return five seeds of each kind of sight, a planner and its like, and short cells."""
+    """Return five seeds of each kind of sight, households who move prices, and short cells."""
     found: dict[str, dict[str, Any]] = {}
     for sees in SEEN:
         for seed in range(5):
             found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed}
-    for seed in range(5):
-        found[f"K seen, as short, seed {seed}"] = {"seed": seed, "updates": BLIND["updates"]}
-    for given, name in (("nothing", "not given"), ("prices", "given")):
-        found[f"K seen, prices {name}, seed 0"] = {"seed": 0, "given": given, **LONG}
+    found["prices not given, seed 0"] = {
+        "updates": 200,
+        "seed": 0,
+        "given": "nothing",
+        "periods": 24,
+        "copies": 16,
+        "rate": 2e-3,
+    }
     return found | {f"short, seed {seed}": {"seed": seed, "updates": 20} for seed in range(5)}
 
 
-def run(seed, sees="own state and K", explorers=16, **changes):
+def run(seed, sees="own state and K", **changes):
     """Train and examine; see `examine`."""
-    economy = Households(n=48 + explorers, explorers=explorers, sees=SEEN[sees])
+    economy = Households(n=64, explorers=16, sees=SEEN[sees])
     blind = {} if "K" in economy.sees else BLIND
     act = learn(economy, seed, **{**blind, **changes})
     return examine(economy, act, pictures=changes.get("updates", UPDATES) > 100)

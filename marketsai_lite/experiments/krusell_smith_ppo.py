@@ -12,7 +12,7 @@ from marketsai_lite.economies.krusell_smith_households import Households
 from marketsai_lite.experiments import _deep
 from marketsai_lite.experiments.krusell_smith_agents import examine
 
-COST = 400
+COST = 200
 CHAOTIC = True
 COPIES = 16
 GIVEN: dict[str, Any] = {
@@ -43,9 +43,9 @@ def learn_from_experience(economy, seed, **changes):
 
 
 def cells():
-    """Return five seeds from the rule that knows nothing, and short ones from the other."""
+    """Return three seeds from the rule that knows nothing, and short ones from the other."""
     found: dict[str, dict[str, Any]] = {}
-    for seed in range(5):
+    for seed in range(3):
         found[f"from wealth, seed {seed}"] = {"start": "wealth", "seed": seed}
     short = {"start": "income", "updates": 2}
     return found | {f"short, seed {seed}": {**short, "seed": seed} for seed in range(5)}
