@@ -417,6 +417,7 @@ def test_action_sets_that_are_no_arrays_are_refused_by_every_view(action_set, vi
 KEEPS_THREADS = """
 import torch
 torch.set_num_threads(1)
+assert torch.get_num_threads() == 1  # from here on PyTorch asks OpenMP
 from marketsai_lite.economy import ar1
 ar1(5, 0.9, 0.1)
 assert torch.get_num_threads() == 1, torch.get_num_threads()
