@@ -1,13 +1,18 @@
-"""Two households in the market for capital goods, who learn with the model and without.
+"""Households in the market for capital goods, who learn with the model and without.
 
-Both learners see all capital and earn their own utility.  One differentiates the game: the gradient
-of its own discounted utility through the model and through the reactions of its rival, whose policy
-it takes as given.  The other is PPO on own rewards, which knows the model no more than its rival,
-with much and with little noise in its actions at the start.  In both the two households share one
-network, which sees its own capital first.
-Each learned profile is held against the exact Markov-perfect equilibrium, and against the exact
-best response to itself.  Settings were tuned on seed 100, which is not reported; there are five
-seeds because a seed takes more than half a minute.
+Both kinds of learner see all capital and earn their own utility.  One differentiates the game: the
+gradient of a household's own discounted utility through the model and through the reactions of its
+rivals, whose policies it takes as given.  The other is PPO on own rewards, which knows the model no
+more than its rival, with much and with little noise in its actions at the start.  Households share
+one network, which sees its own capital first.  Each learned profile is held against the exact
+Markov-perfect equilibrium, and, with two households or one, against the exact best response to
+itself.
+
+"Own gradients at rest" differ in one thing: copies begin anew after 200 periods in place of 50, so
+that most of what they see is close to rest, where all stocks are alike.
+
+Settings were tuned on seeds above 99, which are not reported.  Own gradients of two households have
+ten seeds; the others have fewer, since a seed takes half a minute.
 """
 
 from typing import Any
@@ -18,11 +23,18 @@ from marketsai_lite.economies.capital_market import CapitalMarket
 from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import capital_market
 
-COST = 500
+COST = 700
 CHAOTIC = True
-SEEDS = 5
 GRADIENTS: dict[str, Any] = dict(
-    agent="apg", copies=16, given="policies", updates=400, steps=24, hidden=(32,), rate=1e-2
+    agent="apg",
+    copies=64,
+    horizon=50,
+    given="policies",
+    updates=300,
+    steps=24,
+    fits=8,
+    hidden=(32,),
+    rate=2e-2,
 )
 PPO: dict[str, Any] = dict(
     agent="ppo",
@@ -35,32 +47,37 @@ PPO: dict[str, Any] = dict(
 )
 LEARNERS: dict[str, dict[str, Any]] = {
     "own gradients": GRADIENTS,
+    "own gradients at rest": GRADIENTS | {"horizon": 200},
+    "short own gradients": GRADIENTS | {"updates": 30},
     "PPO, much noise": PPO | {"log_std": -1.2},
     "PPO, little noise": PPO | {"log_std": -2.5},
-    "short own gradients": GRADIENTS | {"updates": 30},
 }
+SEEDS = {"own gradients": 10, "own gradients at rest": 3, "short own gradients": 10}
+SEEDS |= {"PPO, much noise": 5, "PPO, little noise": 5}  # two households
+CROWDS, SEEDS_OF_CROWDS = (1, 3, 5), 2
 
 
 def cells():
-    """Return one cell for each learner and seed."""
-    return {
+    """Return one cell for each learner and seed, and some with other numbers of households."""
+    found: dict[str, dict[str, Any]] = {
         f"{learner}, seed {seed}": {"learner": learner, "seed": seed}
-        for seed in range(SEEDS)
-        for learner in LEARNERS
+        for learner, seeds in SEEDS.items()
+        for seed in range(seeds)
     }
+    for N in CROWDS:
+        for seed in range(SEEDS_OF_CROWDS):
+            cell = {"learner": "own gradients", "seed": seed, "N": N}
+            found[f"own gradients, {N} households, seed {seed}"] = cell
+    return found
 
 
-def run(learner, seed):
+def run(learner, seed, N=2):
     """Train; return where capital rests, on the way too, and what a best response would gain."""
-    economy, settings = CapitalMarket(2), LEARNERS[learner]
+    economy, settings = CapitalMarket(N), LEARNERS[learner]
     act, curves = learned(economy, seed, **settings)
     k = rest(economy, act)
-    return {
-        "capital": k,
-        "gap": gain(economy, act, k),
-        "update": curves["update"],
-        "path": curves["capital"],
-    }
+    found = {"capital": k, "update": curves["update"], "path": curves["capital"]}
+    return found | ({"gap": gain(economy, act, k)} if N <= 2 else {})
 
 
 def learned(economy, seed, agent, copies, updates, **settings):
