@@ -7,24 +7,32 @@ from typing import Any
 import numpy as np
 
 from marketsai_lite.constructor.equations import Equation, needed, ordered
-from marketsai_lite.constructor.flows import derived, endowment, written
+from marketsai_lite.constructor.flows import derived, written
+from marketsai_lite.constructor.information import block, scaled
+from marketsai_lite.constructor.ledger import audit
 from marketsai_lite.constructor.trade import markets, members, side_by_side
 from marketsai_lite.constructor.validate import validate
-from marketsai_lite.constructor.words import Choice, Description, Seen, Split, chosen, rows
+from marketsai_lite.constructor.variables import (
+    action_sets,
+    bases,
+    begin,
+    chains,
+    choices,
+    follows,
+    layout,
+    planned,
+)
+from marketsai_lite.constructor.words import Agents, Description
 from marketsai_lite.economy import (
     Box,
     Exogenous,
     Grid,
     Group,
-    constant,
-    index,
     like,
     namespace,
     padded,
 )
 from marketsai_lite.require import require
-
-SPREAD = 0.2  # of a stock around its center, by which observations are scaled
 
 
 def build(description: Description, *, planner: bool = False):
@@ -81,18 +89,27 @@ class Constructed:
     actions: tuple = field(init=False, repr=False)
     groups: tuple[Group, ...] = field(init=False, repr=False)
     equations: tuple[Equation, ...] = field(init=False, repr=False)
-    widths: dict = field(init=False, repr=False)
+    widths: dict[str, int] = field(init=False, repr=False)
+    _acting: list[Agents] = field(init=False, repr=False)  # types that choose
+    _states: list = field(init=False, repr=False)  # (type, its stocks and memories)
+    _scales: tuple[dict, dict] = field(init=False, repr=False)  # of processes: all's and own
+    _known: dict[str, Any] = field(init=False, repr=False)  # parameters
+    _base: dict[str, Any] = field(init=False, repr=False)  # functions of (x, z, a)
+    _order: tuple[list, list] = field(init=False, repr=False)  # equations: free, at given prices
+    _takes: tuple[str, ...] = field(init=False, repr=False)  # what `market` finds
+    _seen: list = field(init=False, repr=False)  # what each acting type sees
+    _plans: dict = field(init=False, repr=False)  # equations by what is asked for
 
     def __post_init__(self):
         d = self.description
         acting = [t for t in d.agents if t.choices]
-        exo, aggregate, own = _chains(d)
-        base, states = _bases(d, acting, aggregate, own)
+        exo, aggregate, own = chains(d)
+        base, states = bases(d, acting, aggregate, own)
         if self.planner:
             base |= {
-                n: functools.partial(_planned, choice=f, layout=_layout(acting, k))
+                n: functools.partial(planned, choice=f, layout=layout(acting, k))
                 for k, t in enumerate(acting)
-                for n, f in _choices(t, slice(0, t.count)).items()
+                for n, f in choices(t, slice(0, t.count)).items()
             }
         order = ordered(written(d) + derived(d) + markets(d))
         default = [f"{m.good}_price" for m in d.markets]
@@ -114,7 +131,7 @@ class Constructed:
         )
         if not takes:
             self._set(market=None)
-        sets = {t.name: _action_sets(t) for t in acting}
+        sets = {t.name: action_sets(t) for t in acting}
         if self.planner:
             boxes = [s for t in acting for s in sets[t.name]]
             low, high = (np.concatenate([b[k] for b in boxes]) for k in (0, 1))
@@ -142,7 +159,7 @@ class Constructed:
         for t, states in self._states:
             for i in range(t.count):
                 for s in states:
-                    columns.append(_begin(s, i, t.count, u[..., start]))
+                    columns.append(begin(s, i, t.count, u[..., start]))
                     start += 1
         return namespace(u).stack(columns, -1) if columns else u
 
@@ -153,12 +170,10 @@ class Constructed:
 
     def step(self, x, z, a, m=None):
         """State, shocks, actions and prices to next state and rewards."""
-        nexts = [[_next(s) for s in states] for _, states in self._states]
+        nexts = [[follows(s) for s in states] for _, states in self._states]
         utilities = [t.utility for t in self._acting]
         v = self.find([n for names in nexts for n in names] + utilities, x, z, a, m)
-        rewards = [
-            members(v[t.utility], t.count) for t in self._acting
-        ]
+        rewards = [members(v[t.utility], t.count) for t in self._acting]
         parts = []
         for (t, states), names in zip(self._states, nexts, strict=True):
             one = [
@@ -176,9 +191,7 @@ class Constructed:
             return self._everything(x, z)
         plan = {s.name for seen in self._seen for s in seen}
         v = self.find(plan, x, z, None)
-        blocks = [
-            _block(seen, v, t.count) for t, seen in zip(self._acting, self._seen, strict=True)
-        ]
+        blocks = [block(seen, v, t.count) for t, seen in zip(self._acting, self._seen, strict=True)]
         if len(blocks) == 1:
             return blocks[0]
         width = max(b.shape[-1] for b in blocks)
@@ -208,9 +221,10 @@ class Constructed:
         if key not in self._plans:
             known = self._takes if m is not None else ()
             plan = needed(self._order[m is not None], names, known)
-            base = {n for e in plan for n in e.needs} | set(names)
-            self._plans[key] = [(n, f) for n, f in self._base.items() if n in base], plan
-        base, plan = self._plans[key]
+            asked = {n for e in plan for n in e.needs} | set(names)
+            base = [(n, f) for n, f in self._base.items() if n in asked]
+            self._plans[key] = base, plan, asked
+        base, plan, asked = self._plans[key]
         v = dict(self._known)
         if m is not None:
             start = 0
@@ -224,18 +238,18 @@ class Constructed:
             if type(eq.name) is str:
                 v[eq.name] = value
             else:
-                v.update(zip(eq.name, value, strict=True))
+                v |= _asked(eq.name, value, asked)
         return v
 
     def _information(self, t):
         """What a type sees, with every scale filled in and logs where states are logs."""
-        return [_scaled(self.description, s, self._scales) for s in t.sees]
+        return [scaled(self.description, s, self._scales) for s in t.sees]
 
     def _everything(self, x, z):
         o, seen = [], []
         for t, states in self._states:
             for _ in range(t.count):
-                seen += [_scaled(self.description, s.name, self._scales) for s in states]
+                seen += [scaled(self.description, s.name, self._scales) for s in states]
         if seen:
             center, spread = (np.array([getattr(s, k) for s in seen]) for k in ("center", "spread"))
             o = [(x - like(center, x)) / like(spread, x)]
@@ -245,203 +259,14 @@ class Constructed:
         return namespace(x).concatenate(o, -1)[..., None, :]
 
 
-def _chains(d):
-    """All processes as one chain, and where each variable stands in it, with its scale."""
-    if not d.processes:
-        return constant(0.0), {}, {}
-    values, P, names = np.zeros((1, 0)), np.ones((1, 1)), []
-    for p in d.processes:
-        m, k = len(values), len(p.chain.values)
-        values = np.hstack([np.repeat(values, k, 0), np.tile(p.chain.values, (m, 1))])
-        P = np.kron(P, p.chain.transition)
-        names += p.names
-    own = next((p for p in d.processes if p.own), None)
-    scale = {n: (j, _scale(values[:, j])) for j, n in enumerate(names)}
-    if own is None:
-        return Exogenous(values, P), scale, {}
-    Q = own.chain.own_transition
-    if len(d.processes) > 1:  # the chain that own shocks move with is one factor of the product
-        at = np.arange(len(values))
-        for p in reversed(d.processes):
-            if p is own:
-                break
-            at = at // len(p.chain.values)
-        at = at % len(own.chain.values)
-        Q = Q[at[:, None], at[None, :]]
-    count = d.type(own.of).count
-    exo = Exogenous(values, P, own.chain.own_values, Q, count)
-    return exo, scale, {n: (j, _scale(own.chain.own_values[:, j])) for j, n in enumerate(own.own)}
-
-
-def _scale(values):
-    """Mid-range and half range; a constant becomes 0."""
-    middle = (values.min() + values.max()) / 2
-    return float(middle), float(values.max() - middle) or 1.0
-
-
-def _bases(d, acting, aggregate, own):
-    """What equations start from, each a function of (x, z, a), and the states of each type."""
-    base, states, start = {}, [], 0
-    for n, (j, _) in aggregate.items():
-        base[n] = functools.partial(_aggregate, j=j)
-    for n, (j, _) in own.items():
-        base[n] = functools.partial(_own, j=j)
-    for t in d.agents:
-        for good, what in t.endowment.items():
-            if not isinstance(what, str):
-                base[endowment(t, good)] = functools.partial(_constant, value=what, count=t.count)
-        held = (*t.stocks, *(_Kept(m) for m in t.memories))
-        if not held:
-            continue
-        states.append((t, held))
-        stop = start + t.count * len(held)
-        for j, s in enumerate(held):
-            where = slice(start + j, stop, len(held))
-            base[s.name] = functools.partial(_state, where=where, log=s.log)
-            if s.log:
-                base[f"log_{s.name}"] = functools.partial(_state, where=where, log=False)
-        start = stop
-    first = 0
-    for t in acting:
-        base |= _choices(t, slice(first, first + t.count))
-        first += t.count
-    return base, states
-
-
-class _Kept:
-    """A memory, read as a state like stocks."""
-
-    log = False
-
-    def __init__(self, memory):
-        self.memory, self.name = memory, memory.name
-
-
-def _next(s):
-    return s.memory.of if isinstance(s, _Kept) else f"{s.name}_next"
-
-
-def _aggregate(x, z, a, j):
-    return z.aggregate[..., j : j + 1]
-
-
-def _own(x, z, a, j):
-    return z.own[..., j]
-
-
-def _state(x, z, a, where, log):
-    return namespace(x).exp(x[..., where]) if log else x[..., where]
-
-
-def _constant(x, z, a, value, count):
-    each = 0 * z.aggregate[..., :1] + like(np.asarray(value, dtype=float), z.aggregate)
-    return each + 0 * each if each.shape[-1] == count else members(each, count)
-
-
-def _choices(t, members):
-    """Variables that a type chooses, each a function of (x, z, a)."""
-    found, column = {}, 0
-    for c in t.choices:
-        if isinstance(c, Choice):
-            found[c.name] = functools.partial(_choice, members=members, column=column)
-            column += 1
-            continue
-        where = slice(column, column + len(c.names) - 1)
-        for k, name in enumerate(c.names):
-            found[name] = functools.partial(_part, members=members, where=where, k=k)
-        column = where.stop
-    return found
-
-
-def _choice(x, z, a, members, column):
-    return a[..., members, column]
-
-
-def _part(x, z, a, members, where, k):
-    e = namespace(a).exp(a[..., members, where])
-    rest = e.sum(-1) + 1.0
-    return (e[..., k] if k < e.shape[-1] else 1.0) / rest
-
-
-def _layout(acting, k):
-    """Of the planner's action: where type k begins, its members, and how long each one's is."""
-    widths = [sum(len(chosen(c)) - isinstance(c, Split) for c in t.choices) for t in acting]
-    first = sum(t.count * w for t, w in zip(acting[:k], widths, strict=False))
-    return first, acting[k].count, widths[k]
-
-
-def _planned(x, z, a, choice, layout):
-    first, count, width = layout
-    mine = a[..., 0, first : first + count * width]
-    return choice(x, z, mine.reshape(*mine.shape[:-1], count, width))
+def _asked(names, values, asked):
+    """Of what a market finds, what is asked for."""
+    pairs = zip(names, values, strict=True)
+    return {n: value() if callable(value) else value for n, value in pairs if n in asked}
 
 
 def _flat(v):
     return v.reshape(*v.shape[:-2], v.shape[-2] * v.shape[-1])
-
-
-def _begin(s, i, count, u):
-    """A first state from uniforms `u` (...)."""
-    if isinstance(s, _Kept):
-        m = s.memory
-        if m.grid is None:
-            return m.center * (m.begins[0] + (m.begins[1] - m.begins[0]) * u)
-        grid = rows(m.grid, count)[i]
-        return like(grid, u)[index(u, len(grid))]
-    low, high = s.begins
-    if s.even == "logs":
-        v = np.log(s.center) + np.log(low) + (np.log(high) - np.log(low)) * u
-        return v if s.log else namespace(u).exp(v)
-    v = s.center * (low + (high - low) * u)
-    return namespace(u).log(v) if s.log else v
-
-
-def _action_sets(t):
-    """The action set of each member of a type."""
-    if isinstance(t.choices[0], Choice) and t.choices[0].grid is not None:
-        return [Grid(row[:, None]) for row in rows(t.choices[0].grid, t.count)]
-    low, high = [], []
-    for c in t.choices:
-        if isinstance(c, Choice):
-            low, high = [*low, c.low], [*high, c.high]
-        else:
-            low = low + [-c.reach] * (len(c.names) - 1)
-            high = high + [c.reach] * (len(c.names) - 1)
-    return [Box(np.array(low, dtype=float), np.array(high, dtype=float))] * t.count
-
-
-def _scaled(d, seen, scales):
-    """A `Seen` with its scale."""
-    s = Seen(seen) if isinstance(seen, str) else seen
-    stock = next((k for t in d.agents for k in t.stocks if k.name == s.name), None)
-    center, spread, name = 0.0, 1.0, s.name
-    for where in scales:
-        if s.name in where:
-            center, spread = where[s.name][1]
-    if stock is not None and stock.log:
-        center, spread, name = float(np.log(stock.center)), SPREAD, f"log_{s.name}"
-    elif stock is not None:
-        center, spread = stock.center, SPREAD * stock.center
-    center = center if s.center is None else s.center
-    return Seen(name, center, spread if s.spread is None else s.spread, s.of)
-
-
-def _block(seen, v, count):
-    """What the members of a type see, (..., count, width)."""
-    columns = []
-    for s in seen:
-        value = v[s.name]
-        if (s.center, s.spread) != (0.0, 1.0):
-            value = (value - s.center) / s.spread
-        xp, w = namespace(value), value.shape[-1]
-        if s.of == "own" or w == 1:
-            columns.append(members(value, count)[..., None])
-        elif s.of == "all":
-            columns.append(xp.stack([value] * count, -2))
-        else:
-            own = [xp.concatenate([value[..., i:], value[..., :i]], -1) for i in range(count)]
-            columns.append(xp.stack(own, -2))
-    return side_by_side(columns)
 
 
 def _try(economy):
@@ -463,7 +288,7 @@ def _try(economy):
             problem = f"{type(error).__name__}: {error}"
             cure = f"a function of arrays (..., members) of {', '.join(eq.needs)}"
             raise ValueError(f"equation of {eq.name}={problem!r}: must be {cure}") from error
-        v.update({eq.name: value} if type(eq.name) is str else zip(eq.name, value, strict=True))
+        v |= {eq.name: value} if type(eq.name) is str else _asked(eq.name, value, eq.name)
     permitted = {1, *(t.count for t in d.agents)}
     for name, value in v.items():
         if name in economy._known:
@@ -481,13 +306,19 @@ def _try(economy):
             right = economy.widths[name] in (1, t.count)
             cure = f"{t.count}, one of each member, or 1; it is of another type"
             require(**{f"{t.name}: {what} {name}: members": (economy.widths[name], right, cure)})
+    economy._set(groups=_grouped(economy, x, z))
+    audit(economy, rng, periods=3)
+
+
+def _grouped(economy, x, z):
+    """The groups of the contract; none where members of one type have grids of their own."""
     groups, first = [], 0
     if economy.planner:
         o = economy.observe(x, z)
         groups = [Group("planner", slice(0, 1), economy.actions[0], o.shape[-1])]
     else:
         for t, seen in zip(economy._acting, economy._seen, strict=True):
-            sees = _block(seen, economy.find([s.name for s in seen], x, z, None), t.count).shape[-1]
+            sees = block(seen, economy.find([s.name for s in seen], x, z, None), t.count).shape[-1]
             sets = economy.actions[first : first + t.count]
             groups.append(Group(t.name, slice(first, first + t.count), sets[0], sees))
             first += t.count
@@ -495,7 +326,7 @@ def _try(economy):
         all(np.array_equal(u, w) for u, w in zip(economy.actions[k], g.actions, strict=True))
         for g in groups for k in range(g.members.start, g.members.stop)
     )  # fmt: skip
-    object.__setattr__(economy, "groups", tuple(groups) if alike else None)
+    return tuple(groups) if alike else None
 
 
 def _drawn(s, rng):

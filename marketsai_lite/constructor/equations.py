@@ -53,7 +53,10 @@ def ordered(equations: Iterable[Equation]) -> list[Equation]:
     ValueError
         If some need each other; the error names the circle.
     """
-    by, done, path, order = {n: e for e in equations for n in e.finds}, set(), [], []
+    by = {n: e for e in equations for n in e.finds}
+    done: set[tuple[str, ...]] = set()
+    path: list[str] = []
+    order: list[Equation] = []
 
     def visit(name):
         eq = by.get(name)

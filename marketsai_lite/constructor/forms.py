@@ -41,7 +41,9 @@ def crra(c, γ, name="utility"):
     """Utility of consumption `c` with constant relative risk aversion γ."""
     if γ == 1:
         return log_utility(c, name)
-    return Equation(name, functools.partial(_power, γ=γ), (c,), tex=rf"{{0}}^{{{{1-{γ}}}}} / (1-{γ})")
+    return Equation(
+        name, functools.partial(_power, γ=γ), (c,), tex=rf"{{0}}^{{{{1-{γ}}}}} / (1-{γ})"
+    )
 
 
 def bundle(goods, weights, name="utility"):
@@ -71,8 +73,8 @@ def cobb_douglas(output, inputs, tfp=None, count=1, name="output"):
         Of the variable that says how much is made.
     """
     z, shares, n = ((tfp,) if tfp else ()), tuple(inputs.values()), len(inputs)
-    level = f"{{{n}}} " if tfp else ""
-    product = level + " ".join(f"{{{k}}}^{{{{{s:g}}}}}" for k, s in enumerate(shares))
+    level = rf"{{{n}}} \, " if tfp else ""
+    product = level + r" \, ".join(f"{{{k}}}^{{{{{s:g}}}}}" for k, s in enumerate(shares))
     made = Equation(name, functools.partial(_product, shares=shares),
                     (*(f"{g}_bought" for g in inputs), *z), tex=product)  # fmt: skip
     offered = tuple(f"{g}_offered" for g in inputs)
@@ -83,9 +85,7 @@ def cobb_douglas(output, inputs, tfp=None, count=1, name="output"):
                  (potential.name, f"{g}_offered"), tex=rf"{s:g} \, {{0}} / {{1}}")
         for g, s in inputs.items()
     ]  # fmt: skip
-    return Technology(
-        {output: name}, {g: f"{g}_bought" for g in inputs}, (made, potential, *worth)
-    )
+    return Technology({output: name}, {g: f"{g}_bought" for g in inputs}, (made, potential, *worth))
 
 
 def unit_cost(good, amount, cost, paid_in, name="cost"):

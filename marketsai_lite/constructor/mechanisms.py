@@ -31,6 +31,9 @@ class Orders(NamedTuple):
 class Trade(NamedTuple):
     """What happened.
 
+    Each entry is an array, or a function without arguments that returns it and is called only
+    where somebody asks.
+
     Attributes
     ----------
     price : array (..., 1) or (..., sellers)
@@ -142,8 +145,8 @@ def _row(v, size):
 
 
 def _share(v, side):
-    """The sum of `v` in equal parts, one for each member of a side."""
-    return _row(_sum(v) / side.size, side.size)
+    """What finds the sum of `v` in equal parts, one for each member of a side."""
+    return lambda: _row(_sum(v) / side.size, side.size)
 
 
 def _capped(have, want):

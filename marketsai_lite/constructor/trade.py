@@ -28,8 +28,7 @@ def markets(d: Description, given=()) -> list[Equation]:
         finds += [traded(market, w, market.buyers, t)
                   for w in ("bought", "paid") for t in types(market.buyers)]  # fmt: skip
         function = functools.partial(_trade, market=market, orders=orders, at=at)
-        needs = tuple([price] * at + needs)
-        found.append(Equation(tuple(finds), function, needs))
+        found.append(Equation(tuple(finds), function, (*[price] * at, *needs)))
         if "quantity" in market.sell:
             names = market.sell["quantity"]
             names = (names,) if isinstance(names, str) else tuple(names)
@@ -48,13 +47,13 @@ def _total(*values):
 
 
 def _trade(*values, market, orders, at):
-    values = iter(values)
-    price = next(values) if at else None
+    left = iter(values)
+    price = next(left) if at else None
     sides = []
     for size, counts, kinds in orders:
         one = {}
         for kind, number in kinds.items():
-            parts = [next(values) for _ in range(number)]
+            parts = [next(left) for _ in range(number)]
             if number > 1:
                 parts = [members(v, c) for v, c in zip(parts, counts, strict=True)]
             one[kind] = side_by_side(parts)
@@ -70,6 +69,7 @@ def _trade(*values, market, orders, at):
 def _apart(amount, counts):
     if len(counts) == 1:
         return [amount]
+    amount = amount() if callable(amount) else amount
     stops = np.cumsum(counts)
     return [amount[..., stop - c : stop] for stop, c in zip(stops, counts, strict=True)]
 
@@ -82,5 +82,3 @@ def side_by_side(parts):
 def members(v, count):
     """Return a variable (..., 1) or (..., count) as (..., count)."""
     return v if v.shape[-1] == count else namespace(v).concatenate([v] * count, -1)
-
-

@@ -158,8 +158,9 @@ def _owners(d):
             _hold(me, owner, owner in names and owner != t.name, f"another type, of {names}")
         if t.owners:
             share = sum(t.owners.values())
-            _hold(me, dict(t.owners), abs(share - 1) < 1e-12 and min(t.owners.values()) >= 0,
-                  f"shares that sum to 1: a profit is paid once, and whole; these sum to {share:g}")  # fmt: skip
+            cure = f"shares that sum to 1, not {share:g}: a profit is paid once, and whole"
+            right = abs(share - 1) < 1e-12 and min(t.owners.values()) >= 0
+            _hold(me, dict(t.owners), right, cure)
         money = flows(d, t.name, d.numeraire)
         trades = [f for f in money if f.kind in ("earned", "paid")]
         ends = [f for f in money if f.kind in ("consumed", "profit")]
@@ -253,7 +254,7 @@ def _found(d):
 def _sources(d):
     """Goods come from somewhere, and go somewhere."""
     kinds = {g.name: g.kind for g in d.goods}
-    for good, kind in kinds.items():
+    for good in kinds:
         book = [f for t in d.agents for f in flows(d, t.name, good)]
         outside = any(t.outside for t in d.agents)
         stock = any(s.good == good for t in d.agents for s in t.stocks)

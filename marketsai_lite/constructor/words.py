@@ -176,10 +176,11 @@ class Technology(NamedTuple):
     equations: tuple = ()
 
 
-class Agents(NamedTuple):
+@dataclass(frozen=True)
+class Agents:
     """A type of agent.
 
-    Attributes
+    Parameters
     ----------
     name : str
     count : int
@@ -208,10 +209,10 @@ class Agents(NamedTuple):
     utility: str = ""
     stocks: tuple[Stock, ...] = ()
     memories: tuple[Memory, ...] = ()
-    endowment: Mapping[str, Any] = {}
+    endowment: Mapping[str, Any] = field(default_factory=dict)
     technologies: tuple[Technology, ...] = ()
-    consumes: Mapping[str, str] = {}
-    owners: Mapping[str, float] = {}
+    consumes: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, float] = field(default_factory=dict)
     outside: bool = False
 
 
