@@ -1,4 +1,4 @@
-"""PPO and the analytic policy gradient, with as many tries at their settings, on two growth models.
+"""PPO and the analytic policy gradient, with as many tries at their settings, in a growth model.
 
 PPO is told nothing of the model but which shocks there are; the analytic policy gradient
 differentiates through it.  Both begin with the settings that they have in `growth_agents`, in each
@@ -12,21 +12,16 @@ from typing import Any
 from marketsai_lite.experiments import _deep, growth_agents
 from marketsai_lite.solutions import scores
 
-COST = 1_600
+COST = 900
 CHAOTIC = True
 TRIES: dict[str, list[dict[str, Any]]] = {
     "PPO": [{"λ": λ, "rate": rate} for λ, rate in product((0.5, 0.7, 0.9), (2e-3, 5e-3))],
     "APG": [{"steps": T, "rate": rate} for T, rate in product((24, 48, 96), (2e-3, 5e-3))],
 }
 TRIED_ON = (100, 101)
-SEEDS = 0
+SEEDS = range(10, 20)  # those below ten were used when the settings of `growth_agents` were sought
 # The try with the least error on the seeds above, which a test holds against the record.
-BEST = {
-    ("CRRA", "PPO"): 0,
-    ("CRRA", "APG"): 0,
-    ("planner", "PPO"): 0,
-    ("planner", "APG"): 0,
-}
+BEST = {("CRRA", "PPO"): 2, ("CRRA", "APG"): 0}
 
 
 def cells():
@@ -37,7 +32,7 @@ def cells():
             for seed in TRIED_ON:
                 cell = {"model": model, "agent": agent, "tried": k, "seed": seed}
                 found[f"{model}, {agent}, try {k}, seed {seed}"] = cell
-        for seed in range(SEEDS):
+        for seed in SEEDS:
             cell = {"model": model, "agent": agent, "tried": best, "seed": seed}
             found[f"{model}, {agent}, best, seed {seed}"] = cell
     return found
