@@ -19,6 +19,7 @@ Each of several agents is corrected by its own ratio alone: that the others have
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -151,7 +152,7 @@ class IMPALA(PPO):
         super().__init__(world, config, rng)
         make = partial(Player, world.batch, config, world.scales)
         self.pool = pool(make, config.actors, config.cluster)
-        self.parts["pool"] = self.pool
+        self.parts: dict[str, Any] = {**self.parts, "pool": self.pool}
         others = (World(world.batch, rng["shocks"], world.scales) for _ in range(config.actors - 1))
         self.starts = [tuple(w.state) for w in (world, *others)]
 
@@ -181,7 +182,7 @@ class IMPALA(PPO):
         log_ratio = log_π.detach() - path.log_π
         if not config.correct:
             log_ratio = torch.zeros_like(log_ratio)
-        seen, target, advantage, ρ = self.judge(path, log_ratio)
+        seen, target, advantage, ρ = self.weigh(path, log_ratio)
         gain = self._mean(log_π * ρ * self._standardized(advantage))
         error = self._mean((self.critic(seen) - target).square())
         bonus = config.entropy * self._mean(entropy) if config.entropy else 0.0
@@ -194,7 +195,7 @@ class IMPALA(PPO):
         return {name: x.detach() for name, x in zip(names, numbers, strict=True)}
 
     @torch.no_grad()
-    def judge(self, path, log_ratio):
+    def weigh(self, path, log_ratio):
         """What the critic sees along a path, its targets, the advantages and their ratios."""
         world, config = self.world, self.config
         seen, v_t, v_tp1 = self.critic.along(world, self.actor, path)

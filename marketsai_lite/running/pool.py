@@ -50,7 +50,8 @@ class Pool:
     """
 
     def __init__(self, make):
-        self.work, self.jobs = make(), deque()
+        self.work = make()
+        self.jobs: deque[Job] = deque()
 
     def submit(self, job: Job) -> None:
         """Put a job behind the others."""
@@ -90,7 +91,8 @@ class RayPool(Pool):
             ray.init(include_dashboard=False, log_to_driver=False)
         lasting = {"max_restarts": -1, "max_task_retries": -1, "scheduling_strategy": "SPREAD"}
         actor = ray.remote(**lasting)(Worker)
-        self.get, self.jobs, self.answers = ray.get, deque(), deque()
+        self.get = ray.get
+        self.jobs, self.answers = deque(), deque[Any]()
         self.workers = [actor.remote(make) for _ in range(workers)]
         self.turn = cycle(self.workers)
 
