@@ -157,3 +157,52 @@ def test_a_recorded_cell_of_stable_baselines3_is_computed_again():
     assert any("SAC" in cell for cell in theirs)
     assert any("PPO" in cell for cell in theirs)
     compute_again(outside_agents, held, random.choice(theirs))
+
+
+class Stopped(Exception):
+    """Stands for what ends a process."""
+
+
+def test_actors_on_ray_train_to_the_numbers_of_this_process_though_a_node_is_lost(tmp_path):
+    ray = pytest.importorskip("ray")
+    pytest.importorskip("torch")
+    from ray.cluster_utils import Cluster
+
+    from marketsai_lite.deep import impala
+    from marketsai_lite.deep.train import train
+    from marketsai_lite.economies.lq_monopolist import LQMonopolist
+    from marketsai_lite.views.batch import Batch
+
+    def run(cluster, **options):
+        config = impala.Config(updates=30, steps=8, actors=3, log_every=5, cluster=cluster)
+        return train(Batch(LQMonopolist(), 8, horizon=20), config, 0, **options)
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    other = cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    seen = []
+
+    def lose(update, act):
+        """Lose a node, and a while later the learner."""
+        seen.append((update, sum(node["Alive"] for node in ray.nodes())))
+        if update == 10:
+            cluster.remove_node(other)
+        if update == 20:
+            raise Stopped
+
+    path = tmp_path / "run.pt"
+    try:
+        with pytest.raises(Stopped):
+            run(True, checkpoint=path, on_log=lose)
+        assert seen[1] == (10, 2) and seen[-1] == (20, 1)
+        resumed = run(True, checkpoint=path, on_log=lambda update, act: seen.append((update, 0)))
+        assert 5 < seen[4][0] <= 20  # it did not begin anew
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    here = run(False)
+    assert here.curves["ratio"].max() > 1e-3  # actors lag
+    for name, weights in here.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], weights)
+    for name in set(here.curves) - {"seconds", "wall"}:
+        np.testing.assert_array_equal(resumed.curves[name], here.curves[name])

@@ -20,6 +20,7 @@ Each file holds one idea; in the order of reading:
 `run`                  curves, checkpoints, and a watch for what is not finite
 `train`                the one loop that trains every agent, and what it asks of an agent
 `ppo`                  proximal policy optimization
+`impala`               actors that lag behind a learner, who corrects for it by V-trace
 `dqn`                  deep Q-learning, with what made it work
 `sac`                  soft actor-critic
 `apg`                  the analytic policy gradient, which knows the economy

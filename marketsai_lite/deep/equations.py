@@ -82,6 +82,47 @@ def generalized_advantage(δ_t, discount_t, truncated_t, λ):
     return advantage_t
 
 
+def vtrace(log_ratio_t, r_t, discount_t, v_t, v_tp1, truncated_t, ρ_bar=1.0, c_bar=1.0, λ=1.0):
+    """Targets and advantages of a policy, from paths that another one played.
+
+    The policy climbs the mean of ρ_t times the advantage.  What is subtracted from an advantage,
+    its mean, say, must be subtracted before it is multiplied: only then does it favor no action.
+    On the policy's own paths, with ρ̄ and c̄ at least 1, the target is that of n steps if λ is 1,
+    and the advantage is the generalized one.
+
+    Parameters
+    ----------
+    log_ratio_t : (n, ...)
+        Log density of what was chosen: that of the policy, less that of the one that played.
+    r_t, discount_t, v_t, v_tp1, truncated_t : (n, ...)
+    ρ_bar, c_bar : float
+        Where the ratios are clipped, in the TD errors and in what is carried back.
+    λ : float
+        Weight of what is carried back.
+
+    Returns
+    -------
+    target_t, advantage_t, ρ_t : (n, ...)
+        What the critic should say; what actions were worth, and their clipped ratios.
+
+    References
+    ----------
+    Espeholt et al. (2018), equation 1 and remarks 1 and 2; the gradient of section 4.2, whose
+    q_s bootstraps with the share λ of the target, as rlax does.
+    """
+    ratio_t = log_ratio_t.exp()
+    ρ_t, c_t = ratio_t.clamp(max=ρ_bar), ratio_t.clamp(max=c_bar)
+    error_t = td_target(r_t, discount_t, v_tp1) - v_t
+    δ_t = ρ_t * error_t
+    carried_t, after = torch.empty_like(δ_t), torch.zeros_like(δ_t[0])
+    weight_t = λ * discount_t * (~truncated_t).to(δ_t)
+    for t in range(len(δ_t) - 1, -1, -1):
+        carried_t[t] = weight_t[t] * after
+        after = δ_t[t] + c_t[t] * carried_t[t]
+    target_t = v_t + δ_t + c_t * carried_t
+    return target_t, error_t + carried_t, ρ_t
+
+
 def dueling(v, advantage):
     """Q-factors of a value (..., 1) and advantages (..., m).  Wang et al. (2016), equation 9."""
     return v + advantage - advantage.mean(-1, keepdim=True)

@@ -22,6 +22,7 @@ SOURCES = (
     "deep/*.py",
     "economy/*.py",
     "views/batch.py",
+    "running/pool.py",
 )  # code on which the numbers of a run depend
 
 

@@ -1,1 +1,1 @@
-"""Long runs: sweeps over cells that survive interruption."""
+"""Long runs: sweeps over cells that survive interruption, and pools of workers."""
