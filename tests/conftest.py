@@ -22,7 +22,8 @@ from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economies.team_game import TeamGame
-from marketsai_lite.economies.two_sector import TwoSector, TwoSectorMarket
+from marketsai_lite.economies.two_sector import TwoSector
+from marketsai_lite.economies.two_sector_market import TwoSectorMarket
 from marketsai_lite.economies.two_step_game import TwoStepGame
 from marketsai_lite.economy import (
     Box,

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from conftest import sectors
 
-from marketsai_lite.economies.two_sector import Prices, TwoSector, TwoSectorMarket
+from marketsai_lite.economies.two_sector import TwoSector
+from marketsai_lite.economies.two_sector_market import Prices, TwoSectorMarket
 from marketsai_lite.economy import constant
 from marketsai_lite.solutions import two_sector as solutions
+from marketsai_lite.solutions import two_sector_closed
 from marketsai_lite.solutions.scores import score
 
 
@@ -48,7 +50,7 @@ def random_period(market, rng, size=50):
 )
 def test_the_steady_state_of_the_authors_parameters(β, row):
     plan = author(β)
-    s = solutions.steady(plan)
+    s = two_sector_closed.steady(plan)
     kept = s.C - s.w * s.N_c - s.p * plan.δ * s.K
     np.testing.assert_allclose(
         [s.N_c, s.N_i, s.K, s.I, s.C, s.w, s.p, s.rent, kept], row, atol=6e-7
@@ -78,12 +80,12 @@ def test_the_way_to_the_steady_state():
     ],
 )
 def test_the_steady_state_with_capital_in_both_sectors(δ, expected):
-    s = solutions.steady(TwoSector(δ=δ))
+    s = two_sector_closed.steady(TwoSector(δ=δ))
     np.testing.assert_allclose([s.N, s.N_c, s.N_i, s.K, s.C, s.I], expected, rtol=1e-9)
 
 
 def test_the_steady_state_with_land():
-    s = solutions.steady(TwoSector(δ=0.04, land=True))
+    s = two_sector_closed.steady(TwoSector(δ=0.04, land=True))
     expected = [0.32829555, 4.0915725122, 0.7341111127, 0.6779232419, 1.6393618786, 0.0499278978]
     np.testing.assert_allclose([s.N, s.K, s.C, s.p, s.w, s.rent], expected, rtol=1e-8)
 
@@ -127,7 +129,7 @@ def test_productivity_in_consumption_is_neutral():
 @pytest.mark.parametrize("φ", [1.0, 0.5, 0.8])
 def test_the_closed_form_is_what_the_solver_finds(land, φ):
     plan = TwoSector(land=land, exo=sectors())
-    closed, solution = solutions.closed_form(plan, φ), solutions.solve(plan, φ, degree=3)
+    closed, solution = two_sector_closed.closed_form(plan, φ), solutions.solve(plan, φ, degree=3)
     for z in range(4):
         found = solution.at(np.array([0.05, 0.1]) * plan.center / 0.07, np.full(2, z))
         spent = found.p * found.I / (found.C + found.p * found.I)
@@ -142,11 +144,11 @@ def test_the_closed_form_is_what_the_solver_finds(land, φ):
 
 def test_the_closed_form_of_the_default():
     plan = TwoSector()
-    closed = solutions.closed_form(plan)
+    closed = two_sector_closed.closed_form(plan)
     expected = [0.3925729443, 0.4275, 0.3674033149]
     np.testing.assert_allclose([closed.N, closed.κ, closed.invested], expected, rtol=1e-9)
     for F, (X, κ, N) in ((2, (0.17454, 0.21375, 0.20346)), (5, (0.28788, 0.342, 0.31752))):
-        closed = solutions.closed_form(plan, 1 - 1 / F)
+        closed = two_sector_closed.closed_form(plan, 1 - 1 / F)
         np.testing.assert_allclose([closed.invested, closed.κ, closed.N], [X, κ, N], atol=5e-6)
     value = solutions.solve(plan).value(
         np.log([[plan.center]]), plan.exo.shocks(np.zeros((1, 1), int))
@@ -257,8 +259,11 @@ def test_the_score_of_the_plan_is_perfect():
         (lambda: TwoSectorMarket(households=0), "households=0: must be an integer >= 1"),
         (lambda: TwoSectorMarket(plan=None), "plan=None: must be a TwoSector"),
         (lambda: TwoSectorMarket(least=1.0), "least=1.0"),
-        (lambda: solutions.closed_form(TwoSector(δ=0.5)), "δ=0.5: must be 1 for the closed form"),
-        (lambda: solutions.steady(TwoSector(), 0.0), r"φ=0.0: must be in \(0, 1\]"),
+        (
+            lambda: two_sector_closed.closed_form(TwoSector(δ=0.5)),
+            "δ=0.5: must be 1 for the closed form",
+        ),
+        (lambda: two_sector_closed.steady(TwoSector(), 0.0), r"φ=0.0: must be in \(0, 1\]"),
         (lambda: solutions.solve(TwoSector(), degree=1), "degree=1: must be an integer >= 2"),
         (lambda: solutions.solve(TwoSector(), span=(1.0, 2.0)), "span="),
     ],
