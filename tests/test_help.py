@@ -54,7 +54,9 @@ def test_each_field_is_documented(kind):
 def test_all_rooms_are_looked_into():
     found = [p.id for p in records()]
     assert len(found) >= 60
-    assert {f"deep.{agent}.Config" for agent in ("apg", "dqn", "ppo", "sac")} <= set(found)
+    assert {f"deep.{agent}.Config" for agent in ("apg", "dqn", "maddpg", "ppo", "sac")} <= set(
+        found
+    )
     assert {"deep.train.Result", "views.batch.BatchState", "experiments.Recorded"} <= set(found)
 
 

@@ -247,7 +247,7 @@ def test_the_deep_agents_repeat_little():
 
 
 def test_a_file_of_the_deep_agents_is_read_in_one_go():
-    agents = [f"deep/{name}.py" for name in ("apg", "dqn", "ppo", "sac")]
+    agents = [f"deep/{name}.py" for name in ("apg", "dqn", "maddpg", "ppo", "sac")]
     long = {name: len(DEEP[name].splitlines()) for name in agents}
     assert not {name: lines for name, lines in long.items() if lines > 220}
 

@@ -21,7 +21,6 @@ policies, and agents know the others' policies rather than infer them.
 """
 
 import copy
-import math
 from dataclasses import dataclass
 
 import torch
