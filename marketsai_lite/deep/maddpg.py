@@ -42,43 +42,43 @@ class Config:
 
     Parameters
     ----------
-    updates : periods, each with one update
-    minibatch : decisions in an update
-    capacity : decisions that the replay holds, all copies together
-    warmup : periods of random play before learning
-    hedge : subtract from the targets what the shocks explain
-    shared : agents of a group share one network; otherwise each has its own
-    team : every agent earns the mean of all rewards
+    hidden : widths of the policy's hidden layers
+    noise : standard deviation of the noise in actions in [-1, 1] at the start
+    rate : learning rate of the policies at the start
+    average : weight of the past in the averaged policy
     critic : what critics see: "own" observation and action, "everything", or the others as "sets"
     current : climb at the actions that the others would choose now, not at those of the replay
-    noise : standard deviation of the noise in actions in [-1, 1] at the start
-    stretch : multiplies the actions in [-1, 1] that the critics see
-    τ : how far the targets move with every update
-    rate : learning rate of the policies at the start
-    critic_rate : learning rate of the critics at the start
-    average : weight of the past in the averaged policy
-    hidden : widths of the policy's hidden layers
     critic_hidden : widths of the critics' hidden layers
+    stretch : multiplies the actions in [-1, 1] that the critics see
+    critic_rate : learning rate of the critics at the start
+    τ : how far the targets move with every update
+    updates : periods, each with one update
+    shared : agents of a group share one network; otherwise each has its own
+    warmup : periods of random play before learning
+    team : every agent earns the mean of all rewards
+    minibatch : decisions in an update
+    hedge : subtract from the targets what the shocks explain
+    capacity : decisions that the replay holds, all copies together
     log_every : updates between entries of the curves
     """
 
-    updates: int = 5_000
-    minibatch: int = 256
-    capacity: int = 30_000
-    warmup: int = 20
-    hedge: bool = False
-    shared: bool = True
-    team: bool = False
+    hidden: tuple[int, ...] = (64, 64)
+    noise: float = 0.3
+    rate: float = 1e-3
+    average: float = 0.99
     critic: str = "everything"
     current: bool = True
-    noise: float = 0.3
-    stretch: float = 3.0
-    τ: float = 0.02
-    rate: float = 1e-3
-    critic_rate: float = 3e-3
-    average: float = 0.99
-    hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = (128,)
+    stretch: float = 3.0
+    critic_rate: float = 3e-3
+    τ: float = 0.02
+    updates: int = 5_000
+    shared: bool = True
+    warmup: int = 20
+    team: bool = False
+    minibatch: int = 256
+    hedge: bool = False
+    capacity: int = 30_000
     log_every: int = 100
 
     def __post_init__(self):
@@ -130,10 +130,9 @@ class MADDPG(nn.Module):
 
     def __init__(self, world, config, rng):
         super().__init__()
-        groups = world.groups
-        self.world, self.config = world, config
-        self.noise, self.order = rng["choices"], rng["minibatches"]
         self.left = 1.0  # of the noise
+        self.world, self.config, groups = world, config, world.groups
+        self.order, self.noise = rng["minibatches"], rng["choices"]
         wide = max(g.actions.width for g in groups)
         self.actor = Groups(
             groups, lambda g, k: Actor(g, world.width, config.hidden, k), config.shared
