@@ -20,6 +20,7 @@ RULES = {
     "economies/": ("numpy", "economy economies"),
     "economy/check.py": ("numpy torch", "economy"),
     "economy/": ("numpy quantecon", "economy"),
+    "constructor/": ("numpy matplotlib", "constructor economies.logit economy"),
     "require.py": ("numpy", ""),
     "views/table.py": ("numpy quantecon", "economy tabular.mdp tabular.games views"),
     "views/pettingzoo.py": ("numpy pettingzoo gymnasium", "economy views"),
@@ -51,7 +52,7 @@ FLOORS = (
     "require",
     "economy tabular running claims plots scale",
     "economies views",
-    "deep solutions",
+    "constructor deep solutions",
     "experiments",
 )
 FILES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
