@@ -54,7 +54,7 @@ def test_each_field_is_documented(kind):
 def test_all_rooms_are_looked_into():
     found = [p.id for p in records()]
     assert len(found) >= 60
-    agents = "apg", "dqn", "impala", "ppo", "sac"
+    agents = "apg", "dqn", "impala", "maddpg", "ppo", "sac"
     assert {f"deep.{agent}.Config" for agent in agents} <= set(found)
     assert {"deep.train.Result", "views.batch.BatchState", "experiments.Recorded"} <= set(found)
 
