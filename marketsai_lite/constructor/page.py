@@ -74,7 +74,7 @@ def rules() -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for function in ast.parse(inspect.getsource(validate)).body:
         known: dict[str, str] = {}
-        nodes = [n for n in ast.walk(function) if hasattr(n, "lineno")]
+        nodes = [n for n in ast.walk(function) if isinstance(n, ast.expr | ast.stmt)]
         for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
