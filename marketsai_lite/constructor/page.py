@@ -191,7 +191,10 @@ def diagram(description: Description, ax=None):
     for t in d.agents:
         for owner, share in t.owners.items():
             if share > 0:
-                _arrow(ax, place[t.name], place[owner], ":", GREY, -0.35)
+                start, end = place[t.name], place[owner]
+                turn = start[0] * end[1] - start[1] * end[0]  # bent away from the center
+                bend = 0.85 if abs(turn) < 1e-9 else 0.5
+                _arrow(ax, start, end, ":", GREY, bend if turn > 1e-9 else -bend)
         label = t.name if t.count == 1 else f"{t.count} × {t.name}"
         ax.text(*place[t.name], label, ha="center", va="center", bbox=_box("black", "square"))
     for style, color, label in (("-", BLUE, "goods"), ("--", RED, f"{d.numeraire}, paid"),
