@@ -41,6 +41,7 @@ def undocumented(kind):
         wanted = {"Attributes": list(kind._fields)}
     else:
         own = [f for f in fields(kind) if f.name in vars(kind).get("__annotations__", {})]
+        own = [f for f in own if not f.name.startswith("_")]
         wanted = {"Parameters": [f.name for f in own if f.init]}
         wanted["Attributes"] = [f.name for f in own if not f.init]
     return {title: names for title, names in wanted.items() if section(kind, title) != names}

@@ -73,7 +73,9 @@ class Constructed:
 
     Attributes
     ----------
-    agents, state, actions, groups, exo, β
+    exo : Exogenous
+        Shocks, as of every economy.
+    agents, state, actions, groups : tuple
         As of every economy.
     equations : tuple of Equation
         All of them, in the order in which they are computed.

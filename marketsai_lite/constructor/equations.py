@@ -17,6 +17,7 @@ class Equation(NamedTuple):
     function : callable
         Its arguments are what it needs, its result what it finds.
     needs : tuple of str
+        Names of the variables in it.
     tex : str
         Right-hand side for the page, with {0}, {1}, ... for what it needs.
     """

@@ -19,6 +19,7 @@ class Flow(NamedTuple):
     sign : int
         1 for what comes in, -1 for what goes out.
     variable : str
+        How much.
     kind : str
         "endowment", "made", "used", "bought", "sold", "earned", "paid", "dividend", "profit" or
         "consumed".

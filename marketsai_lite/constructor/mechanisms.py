@@ -20,6 +20,7 @@ class Orders(NamedTuple):
     size : int
         Number of members.
     quantity, price, money : array (..., size) or (..., 1)
+        What they offer or ask for, the price that they name, what they spend.
     """
 
     size: int
@@ -37,8 +38,11 @@ class Trade(NamedTuple):
     Attributes
     ----------
     price : array (..., 1) or (..., sellers)
+        Of a unit, in the numeraire.
     sold, earned : array (..., sellers)
+        Units that each seller gave, and the numeraire that it got for them.
     bought, paid : array (..., buyers)
+        Units that each buyer got, and the numeraire that it gave for them.
     """
 
     price: Any

@@ -36,6 +36,7 @@ class Good(NamedTuple):
     Attributes
     ----------
     name : str
+        Of the good.
     kind : str
         "numeraire", in which everything is paid; "nondurable", used up in its period; "durable"
         or "land", kept in stocks; "labor" or "service", which flows from an endowment.
@@ -114,6 +115,7 @@ class Stock(NamedTuple):
     name : str
         Of the variable; ``log_`` before it names its logarithm.
     good : str
+        What is held.
     center : float
         By which observations are scaled, and around which stocks begin.
     begins : tuple of float
@@ -138,9 +140,12 @@ class Memory(NamedTuple):
     Attributes
     ----------
     name : str
+        Of the remembered variable.
     of : str
         The variable of this period that is remembered in the next.
-    center, begins
+    center : float
+        As of a `Stock`.
+    begins : tuple of float
         As of a `Stock`.
     grid : array (m,) or (members, m), optional
         First values, each equally likely, in place of an interval.
@@ -159,6 +164,7 @@ class Seen(NamedTuple):
     Attributes
     ----------
     name : str
+        Of the variable.
     center, spread : float, optional
         The observation is (value - center) / spread.  Default: of a process its mid-range and half
         range, of a stock its center and a fifth of it, otherwise 0 and 1.
@@ -195,7 +201,9 @@ class Agents:
     Parameters
     ----------
     name : str
+        Of the type.
     count : int
+        Number of its members.
     choices : tuple of Choice and Split
         Whoever has none follows its equations, as a competitive firm does.
     sees : tuple of Seen or str
@@ -203,10 +211,12 @@ class Agents:
     utility : str
         The variable that it maximizes the discounted sum of.
     stocks, memories : tuple of Stock, of Memory
+        What its members carry from one period to the next.
     endowment : dict
         Good to a number, or a variable, that each member gets every period; a number becomes the
         variable ``TYPE_GOOD``, which can be seen.
     technologies : tuple of Technology
+        What it can make.
     consumes : dict
         Good to a variable.  If no equation finds it, it is all that is left of the good.
     owners : dict
@@ -239,6 +249,7 @@ class Market(NamedTuple):
     Attributes
     ----------
     good : str
+        What is sold.
     sellers, buyers : str or tuple of str
         Types.
     mechanism : callable
@@ -266,6 +277,7 @@ class Description:
     Parameters
     ----------
     name : str
+        Of the economy.
     goods, agents, markets, processes : tuple
         Of `Good`, `Agents`, `Market` and `Process`.
     equations : tuple of callable
