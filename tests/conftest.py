@@ -11,6 +11,7 @@ from marketsai_lite.economies.cournot import Cournot
 from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.krusell_smith import KrusellSmith
+from marketsai_lite.economies.krusell_smith_households import Households
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist, static_monopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
@@ -21,6 +22,8 @@ from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economies.team_game import TeamGame
+from marketsai_lite.economies.two_sector import TwoSector
+from marketsai_lite.economies.two_sector_market import TwoSectorMarket
 from marketsai_lite.economies.two_step_game import TwoStepGame
 from marketsai_lite.economy import (
     Box,
@@ -50,6 +53,13 @@ def productivity():
     """Good and bad times for all and for each of two."""
     own = np.tile([[0.9, 0.1], [0.1, 0.9]], (2, 2, 1, 1))
     return Exogenous([[0.8], [1.2]], [[0.9, 0.1], [0.2, 0.8]], [[0.9], [1.1]], own, n=2)
+
+
+def sectors():
+    """Good and bad times of two sectors, independent of each other."""
+    z_c, z_i = [[0.9, 0.1], [0.1, 0.9]], [[0.8, 0.2], [0.2, 0.8]]
+    values = [(c, i) for c in (0.95, 1.05) for i in (0.9, 1.1)]
+    return Exogenous(values, np.kron(z_c, z_i))
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,12 +238,19 @@ ECONOMIES = {
     "long-plosser": lambda: LongPlosser(random_technology(3)),
     "planner": lambda: Planner(N=2, M=2),
     "rental market": lambda: RentalMarket(3),
+    "two sectors": lambda: TwoSector(δ=0.1, exo=sectors()),
+    "two sectors in markets": lambda: TwoSectorMarket(TwoSector(δ=0.1, exo=sectors()), 3, 2),
+    "two sectors with land": lambda: TwoSectorMarket(
+        TwoSector(0.3, 0.3, 0.96, 0.04, 1.0, utility="ghh", land=True, time=3.0), 2, 1
+    ),
     "capital market": lambda: CapitalMarket(3),
     "capital market with shocks": lambda: CapitalMarket(2, 0.5, exo=productivity()),
     "prices seen": lambda: CapitalMarket(2, 1.0, "prices", exo=productivity()),
     "aggregates seen": lambda: CapitalMarket(3, sees="aggregates"),
     "commons": lambda: Commons(3),
     "krusell-smith": lambda: KrusellSmith(3),
+    "households": lambda: Households(4, explorers=1),
+    "blind households": lambda: Households(2, sees=("k", "R"), start="wealth"),
     "two-step game": TwoStepGame,
     "team game": lambda: TeamGame(np.arange(2 * 3 * 2).reshape(2, 3, 2)),
     "turns": Turns,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from diagnostics import ENDS, LINE, PLANE, POINTS, Luck, Masked, Mortal, Town
 
-from marketsai_lite.deep import apg, dqn, ppo, sac
+from marketsai_lite.deep import apg, dqn, maddpg, ppo, sac
 from marketsai_lite.deep.networks import Copies
 from marketsai_lite.deep.policies import Categorical
 from marketsai_lite.deep.train import STREAMS, initialization, streams
@@ -25,11 +25,12 @@ class Pair(Luck):
         return 0.5 * (a[..., :1] - x), 3 * z.aggregate - ((a - x) ** 2).sum(-1)[..., None]
 
 
-AGENTS = {"dqn": dqn, "sac": sac, "ppo": ppo, "apg": apg}
+AGENTS = {"dqn": dqn, "sac": sac, "maddpg": maddpg, "ppo": ppo, "apg": apg}
 SHORT = {"updates": 4, "log_every": 1, "rate": 0.02, "average": 0.15, "hidden": (8,)}
 CONFIG = {
     "dqn": dqn.Config(minibatch=32, levels=5, τ=0.1, n_step=3, **SHORT),
     "sac": sac.Config(minibatch=16, warmup=3, critic_hidden=(8,), τ=0.1, **SHORT),
+    "maddpg": maddpg.Config(minibatch=16, warmup=3, critic_hidden=(8,), τ=0.1, **SHORT),
     "ppo": ppo.Config(steps=7, minibatches=3, entropy=0.3, gradient_norm=2.0, **SHORT),
     "apg": apg.Config(steps=7, minibatch=16, gradient_norm=2.0, τ=0.1, **SHORT),
 }

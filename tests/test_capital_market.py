@@ -133,6 +133,27 @@ def test_along_a_whole_path_the_rebated_equilibrium_follows_the_planners_euler_e
         x = x1
 
 
+@pytest.mark.parametrize("N", [2, 3])
+def test_among_equals_the_mean_says_everything_and_among_others_it_does_not(N):
+    """Household 1 sees mean capital alone; the others play the equilibrium."""
+    found = solutions.markov_perfect(CapitalMarket(N), 4)
+    economy, K = found.economy, found.steady_state()
+
+    def blind(x, z):
+        a = found.policy(x).copy()
+        seen = CapitalMarket(N, sees="aggregates").observe(x, z)[..., :1, 0]
+        mean = np.log(economy.k_ss) + 0.2 * seen + 0 * x
+        a[..., 0, :] = found.policy(mean)[..., 0, :]
+        return a
+
+    def lost(x):
+        sees, misses = (path_value(economy, p, x, PERIODS) for p in (found.policy, blind))
+        return -np.expm1((1 - economy.β) * (misses - sees))
+
+    assert lost(np.full(N, np.log(0.9 * K))) == pytest.approx(0, abs=1e-12)
+    assert lost(np.log(K * np.linspace(0.85, 1.15, N))) > 1e-5
+
+
 def test_the_path_of_the_policy_is_worth_its_value():
     found = solutions.markov_perfect(CapitalMarket(2), 6)
     x = np.log([13.0, 16.0])

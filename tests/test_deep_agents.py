@@ -23,7 +23,7 @@ from diagnostics import (
     Wage,
 )
 
-from marketsai_lite.deep import apg, dqn, equations, ppo, sac
+from marketsai_lite.deep import apg, dqn, equations, maddpg, ppo, sac
 from marketsai_lite.deep.train import train
 from marketsai_lite.views.batch import Batch
 
@@ -34,11 +34,14 @@ SMALL = {  # enough to solve the diagnostics
     "sac": sac.Config(
         updates=800, minibatch=64, hidden=(32,), critic_hidden=(64,), average=0.98, log_every=50
     ),
+    "maddpg": maddpg.Config(
+        updates=800, minibatch=64, hidden=(32,), critic_hidden=(64,), average=0.98, log_every=50
+    ),
     "ppo": ppo.Config(updates=60, steps=16, hidden=(32,), minibatches=2, rate=5e-3, log_every=5),
     "apg": apg.Config(updates=60, steps=8, hidden=(32,), minibatch=128, rate=5e-3, log_every=5),
 }
 TIMES = ("seconds", "wall")  # which differ from run to run
-STEPS = {"dqn": 1, "sac": 1, "ppo": 16, "apg": 8}  # periods in an update
+STEPS = {"dqn": 1, "sac": 1, "maddpg": 1, "ppo": 16, "apg": 8}  # periods in an update
 
 
 @pytest.fixture(params=SMALL)
@@ -96,6 +99,7 @@ def test_the_number_of_threads_does_not_matter(name):
 HARD = {  # the parts of an agent that keep something between updates
     "dqn": {"n_step": 2, "hedge": True, "capacity": 100},
     "sac": {"hedge": True, "capacity": 100, "warmup": 3},
+    "maddpg": {"hedge": True, "capacity": 100, "warmup": 3},
     "ppo": {"hedge": True},
     "apg": {},
 }
@@ -204,7 +208,8 @@ def test_so_does_one_in_the_survey(name):
 
 
 def test_a_loss_that_is_not_finite_stops_at_once(name, monkeypatch):
-    piece = {"ppo": "generalized_advantage", "sac": "soft_target"}.get(name, "n_step_target")
+    pieces = {"ppo": "generalized_advantage", "sac": "soft_target", "maddpg": "td_target"}
+    piece = pieces.get(name, "n_step_target")
     right, calls = getattr(equations, piece), []
 
     def wrong(*args):
@@ -236,6 +241,7 @@ def wage(result, economy):
 VALUES = {
     "dqn": replace(SMALL["dqn"], updates=1_500, τ=0.05),
     "sac": replace(SMALL["sac"], α=1e-6, temperature_rate=0.0, τ=0.05, updates=1_000),
+    "maddpg": replace(SMALL["maddpg"], τ=0.05, updates=1_000),
     "ppo": replace(SMALL["ppo"], updates=100),
     "apg": replace(SMALL["apg"], updates=200, τ=0.5),
 }
@@ -290,7 +296,7 @@ def test_actions_in_a_grid_are_its_rows(name):
     assert drawn.shape == (2, 3, 1, 1) and set(np.unique(drawn)) <= {-1.0, 1.0}
 
 
-@pytest.mark.parametrize("name", ["sac", "apg"])
+@pytest.mark.parametrize("name", ["sac", "maddpg", "apg"])
 def test_a_grid_is_refused_by_agents_that_need_a_box(name):
     with pytest.raises(ValueError, match=r"batch: actions=Grid(.|\n)*: must be a Box"):
         train(Batch(Wage(actions=GRID), 8), short(name), 0)
@@ -362,6 +368,7 @@ BAD = {
     "dqn": {"n_step": 0, "τ": 0.0, "levels": 2, "ε": 1.1, "exploration": -0.1, "capacity": 0.5},
     "sac": {"τ": 1.5, "α": 0.0, "minibatch": 0, "temperature_rate": -1.0, "critic_hidden": (0,)}
     | {"entropy": 0.7},
+    "maddpg": {"τ": 0.0, "noise": 0.0, "critic": "all", "critic_rate": -1.0, "capacity": 0},
     "ppo": {"λ": 1.1, "clip": 0.0, "entropy": -1.0, "epochs": 0, "gradient_norm": 0.0}
     | {"log_std": float("nan"), "minibatches": 2.0},
     "apg": {"steps": 0, "fits": 0, "τ": 0.0, "gradient_norm": -1.0},
@@ -384,6 +391,8 @@ def test_a_bad_setting_is_refused(name, field, value):
         ("dqn", {"capacity": 15, "n_step": 2}),
         ("dqn", {"minibatch": 4, "hedge": True}),
         ("sac", {"capacity": 7}),
+        ("maddpg", {"capacity": 7}),
+        ("maddpg", {"minibatch": 4, "hedge": True}),
         ("sac", {"minibatch": 4, "hedge": True}),
         ("ppo", {"minibatches": 65}),
         ("ppo", {"minibatches": 9, "memory": 1}),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from diagnostics import LINE, PLANE, POINTS, Fuse, Killed, Masked, Mortal, Target, Town
 
-from marketsai_lite.deep import apg, dqn, ppo, sac
+from marketsai_lite.deep import apg, dqn, maddpg, ppo, sac
 from marketsai_lite.deep.train import train
 from marketsai_lite.deep.world import SURVEY
 from marketsai_lite.economy import Box, constant, namespace
@@ -17,13 +17,15 @@ SHORT = {"updates": 12, "hidden": (8,), "log_every": 2}
 SMALL = {
     "dqn": dqn.Config(minibatch=32, hedge=True, n_step=2, capacity=100, **SHORT),
     "sac": sac.Config(minibatch=32, hedge=True, capacity=100, warmup=3, **SHORT),
+    "maddpg": maddpg.Config(minibatch=32, hedge=True, capacity=100, warmup=3, **SHORT),
     "ppo": ppo.Config(steps=6, minibatches=2, hedge=True, **SHORT),
     "apg": apg.Config(steps=6, minibatch=32, **SHORT),
 }
-STEPS = {"dqn": 1, "sac": 1, "ppo": 6, "apg": 6}  # periods in an update
+STEPS = {"dqn": 1, "sac": 1, "maddpg": 1, "ppo": 6, "apg": 6}  # periods in an update
 RUNS = {  # agent, economy, settings
     "dqn": ("dqn", Town, {}),
     "sac": ("sac", Town, {}),
+    "maddpg": ("maddpg", Town, {}),
     "ppo": ("ppo", Town, {}),
     "apg": ("apg", Town, {"given": "policies"}),
     "dqn, separate, box and grid": ("dqn", lambda: Town((PLANE, PLANE, POINTS)), {"shared": False}),
@@ -37,6 +39,12 @@ RUNS = {  # agent, economy, settings
     "dqn, legal": ("dqn", lambda: Masked((POINTS,) * 3), {}),
     "dqn, ends": ("dqn", Mortal, {"team": True}),
     "sac, ends": ("sac", Mortal, {"team": True}),
+    "maddpg, separate, two boxes, sets": (
+        "maddpg",
+        lambda: Town((PLANE, PLANE, LINE)),
+        {"shared": False, "critic": "sets"},
+    ),
+    "maddpg, ends": ("maddpg", Mortal, {"team": True, "current": False}),
     "apg, ends": ("apg", Mortal, {}),
     "ppo, ends, everything": ("ppo", Mortal, {"critic": "everything"}),
     "ppo, memory": ("ppo", Mortal, {"memory": 3, "team": True}),
@@ -131,7 +139,7 @@ def test_so_does_one_in_the_survey(name):
         train(Batch(Broken(last=5), 8), SMALL[name], 0)
 
 
-@pytest.mark.parametrize("name", ["sac", "apg"])
+@pytest.mark.parametrize("name", ["sac", "maddpg", "apg"])
 def test_one_grid_among_boxes_is_refused_by_agents_that_need_boxes(name):
     with pytest.raises(ValueError, match=r"batch: actions=Grid(.|\n)*: must be a Box"):
         train(Batch(Town((PLANE, PLANE, POINTS)), 8), SMALL[name], 0)
@@ -153,7 +161,7 @@ def test_price_takers_need_a_market():
 
 
 def test_all_but_ppo_play_without_memory():
-    for name in ("dqn", "sac", "apg"):
+    for name in ("dqn", "sac", "maddpg", "apg"):
         result = train(Batch(Town(), 8, horizon=5), SMALL[name], 0)
         action, h = result.remember(np.zeros((4, 3, 4)), np.zeros((4, 3, 0)))
         assert h.shape == (4, 3, 0) and action.shape == (4, 3, 2)

@@ -13,8 +13,8 @@ from marketsai_lite.deep.adam import Adam
 from marketsai_lite.deep.train import train
 from marketsai_lite.views.batch import Batch
 
-LEARNERS = {"dqn": "DQN", "sac": "SAC", "ppo": "PPO", "apg": "APG"}
-STEPS = {"dqn": 1, "sac": 1, "ppo": 7, "apg": 7}  # periods in an update
+LEARNERS = {"dqn": "DQN", "sac": "SAC", "maddpg": "MADDPG", "ppo": "PPO", "apg": "APG"}
+STEPS = {"dqn": 1, "sac": 1, "maddpg": 1, "ppo": 7, "apg": 7}  # periods in an update
 
 
 @pytest.fixture(params=AGENTS)
@@ -25,6 +25,7 @@ def name(request):
 RATES = {  # of update u of 4: the steps that Adam takes, and their max_norm gradients
     "dqn": lambda c, u: [(c.rate * (1 - u / 4), None)],
     "sac": lambda c, u: [(c.rate * (1 - u / 4), None), (c.temperature_rate, None)],
+    "maddpg": lambda c, u: [(r * (1 - u / 4), None) for r in (c.rate, c.critic_rate)],
     "ppo": lambda c, u: 6 * [(c.rate * (1 - u / 4), 2.0), (c.critic_rate * (1 - u / 4), 20.0)],
     "apg": lambda c, u: (
         [(r := c.rate * 0.5 * (1 + math.cos(math.pi * u / 4)), 2.0)] + 2 * [(r, None)]
@@ -49,6 +50,7 @@ def test_rates_fall_to_zero(name, monkeypatch):
 FOLLOWS = {
     "dqn": {"target": "online", "averaged": "online"},
     "sac": {"target": "critics", "averaged": "actor"},
+    "maddpg": {"target": "critic", "target_actor": "actor", "averaged": "actor"},
     "ppo": {"averaged": "actor"},
     "apg": {"target": "critic", "averaged": "policy"},
 }
@@ -74,7 +76,7 @@ def test_copies_follow_their_networks(name, options, monkeypatch):
     assert len(seen) == 5
     for update, (old, new) in enumerate(pairwise(seen)):
         moves = {"averaged": 1 - min(0.15, update / (update + 10))}
-        moves["target"] = 0.1 if config == CONFIG[name] else 1.0
+        moves["target"] = moves["target_actor"] = 0.1 if config == CONFIG[name] else 1.0
         for follower, network in FOLLOWS[name].items():
             for key in (k for k in new if k.startswith(follower + ".")):
                 fast = new[key.replace(follower, network, 1)]

@@ -1,5 +1,8 @@
 """The contract: shocks are drawn right, and `check_economy` notices each broken promise."""
 
+import os
+import subprocess
+import sys
 from dataclasses import fields, replace
 
 import numpy as np
@@ -409,3 +412,20 @@ def test_action_sets_that_are_no_arrays_are_refused_by_every_view(action_set, vi
     words = r"(?s)^actions of monopolist=.*must be a Box of two arrays \(da,\), or a Grid"
     with pytest.raises(ValueError, match=words):
         view(economy)
+
+
+KEEPS_THREADS = """
+import torch
+torch.set_num_threads(1)
+assert torch.get_num_threads() == 1  # from here on PyTorch asks OpenMP
+from marketsai_lite.economy import ar1
+ar1(5, 0.9, 0.1)
+assert torch.get_num_threads() == 1, torch.get_num_threads()
+"""
+
+
+def test_a_chain_leaves_the_threads_of_pytorch_as_they_were():
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "2"}
+    words = [sys.executable, "-c", KEEPS_THREADS]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -64,6 +64,19 @@ def test_the_provenance_of_a_record_joins_those_of_its_cells(name):
         assert all(origin.processor for origin in held.origins.values())
 
 
+def test_the_best_try_of_each_agent_is_the_one_with_the_least_error():
+    module, held = experiments.load("growth_tries"), experiments.recorded("growth_tries")
+    for (model, agent), best in module.BEST.items():
+        errors = [
+            np.mean(
+                [held.results[f"{model}, {agent}, try {k}, seed {s}"]["mae"] for s in (100, 101)]
+            )
+            for k in range(len(module.TRIES[agent]))
+        ]
+        assert np.argmin(errors) == best, (model, agent)
+    assert len(module.TRIES["PPO"]) == len(module.TRIES["APG"])
+
+
 def test_what_is_recorded_is_read_back_exactly(tmp_path):
     x = np.random.default_rng(0).normal(size=(2, 3))
     name, cells = "lq_agents", {"a": {"seed": np.int64(1)}, "b": {"seed": 2}}

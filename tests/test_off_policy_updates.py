@@ -24,6 +24,7 @@ from literal_agents import (
 
 from marketsai_lite.deep import control_variates, soft_networks
 from marketsai_lite.deep.control_variates import News
+from marketsai_lite.deep.joint_critics import SEES
 
 PARTS = ("double", "dueling", "replay", "hedge")
 OTHERS = [s for s in (*BOXES, *GRIDS, "team") if s != "one"]
@@ -145,10 +146,83 @@ def test_sac(setting, hedge, twins):
     assert equal(learner.level, level + 0.1 * error)
 
 
+@pytest.mark.parametrize(
+    ("setting", "critic", "current"),
+    [(s, critic, True) for s in (*BOXES, "team") for critic in SEES]
+    + [(s, "everything", False) for s in ("one", "separate", "ends")],
+)
+@pytest.mark.parametrize("hedge", [False, True])
+def test_maddpg(setting, critic, current, hedge):
+    options = {"critic": critic, "current": current, "hedge": hedge}
+    world, learner, config, level = start("maddpg", setting, **options)
+    for _ in range(9):
+        learner.play()
+    level, n = level.clone(), world.n
+    b = learner.replay.sample(16, twin(learner.order))
+    news = (News(b["z"], b["e"]), News(b["z1"], b["e1"])) if hedge else ()
+    b = {name: column[0] for name, column in b.items()}
+    wide = b["u"].shape[-1]
+
+    def act(actor, k, o):
+        part, j = one(actor, k)
+        a = torch.tanh(forward(part.net, j, o))
+        return torch.cat([a, a.new_zeros(wide - len(a))])
+
+    def q_of(critics, k, o, a):
+        part, j = one(critics.net, k)
+        pairs = [torch.cat([o[i], config.stretch * a[i]]) for i in range(n)]
+        seen, others = [pairs[k]], [i for i in range(n) if i != k]
+        if critic == "everything":
+            seen += [pairs[i] for i in others]
+        if critic == "sets":
+            total = torch.zeros(8, dtype=torch.float64)
+            for i in others:
+                net, place = one(critics.embed, i)
+                total = total + torch.nn.functional.silu(forward(net, place, pairs[i]))
+            seen += [total / max(n - 1, 1)]
+        return forward(part, j, torch.cat(seen))[0]
+
+    q, targets, climbed = (torch.zeros(16, n, dtype=torch.float64) for _ in range(3))
+    for row in range(16):
+        o, o1, u = b["o"][row], b["o1"][row], b["u"][row]
+        after = [act(learner.target_actor, i, o1[i]) for i in range(n)]
+        now = [act(learner.actor, i, o[i]) for i in range(n)]
+        for k in range(n):
+            follows = q_of(learner.target, k, o1, after) + level[k]
+            targets[row, k] = (b["r"][row, k] + b["discount"][row, k] * follows).detach()
+            q[row, k] = q_of(learner.critic, k, o, u) + level[k]
+            others = [a.detach() for a in now] if current else list(u)
+            climbed[row, k] = q_of(learner.critic, k, o, [*others[:k], now[k], *others[k + 1 :]])
+    if hedge:
+        targets = q.detach() + control_variates.hedged(targets - q.detach(), *news)
+    critic_loss, gain = (targets - q).square().mean(), climbed.sum() / (16 * n)
+
+    losses = learner.learn()
+    assert equal(losses["critic loss"], critic_loss.item())
+    assert equal(losses["value climbed"], gain.item())
+    assert equal(left_by_learning(learner.critic), gradient(critic_loss, learner.critic))
+    assert equal(left_by_learning(learner.actor), gradient(-gain, learner.actor))
+    error = pooled(world, (targets - q).detach(), config.shared)
+    assert equal(learner.level, level + 0.1 * error)
+
+
+@pytest.mark.parametrize("swapped", [[1, 0, 2], [2, 1, 0], [1, 2, 0]])
+def test_a_critic_of_sets_is_equivariant_and_one_of_rows_is_not(swapped):
+    for critic, alike in (("own", True), ("sets", True), ("everything", False)):
+        world, learner, _, _ = start("maddpg", "shared", critic=critic)
+        g = torch.Generator().manual_seed(1)
+        o, a = (torch.randn(5, 3, k, generator=g, dtype=torch.float64) for k in (world.width, 2))
+        q, again = learner.critic(o, a), learner.critic(o[:, swapped], a[:, swapped])
+        off = (again - q[:, swapped]).abs().max()
+        assert off < 1e-12 if alike else off > 1e-3
+        acts, others = (learner.actor.each("forward", x) for x in (o, o[:, swapped]))
+        assert (others - acts[:, swapped]).abs().max() < 1e-12
+
+
 @pytest.mark.parametrize("setting", [*BOXES, "team", "box and grid", "legal"])
-@pytest.mark.parametrize("name", ["dqn", "sac"])
+@pytest.mark.parametrize("name", ["dqn", "sac", "maddpg"])
 def test_what_was_played_is_remembered(name, setting, monkeypatch):
-    if name == "sac" and setting in GRIDS:
+    if name != "dqn" and setting in GRIDS:
         return
     world, learner, config, _ = start(name, setting, hedge=True, minibatch=64)
     step, acted = world.step, []
@@ -160,7 +234,7 @@ def test_what_was_played_is_remembered(name, setting, monkeypatch):
     monkeypatch.setattr(world, "step", watched)
     for _ in range(5):
         before, o = world.state, world.observe()
-        learner.play() if name == "sac" else learner.play(0.5)
+        learner.play(0.5) if name == "dqn" else learner.play()
         b = {key: column[0] for key, column in learner.replay.latest().items()}
         reward, discount = replayed(world, before, acted[-1])
         assert equal(b["o"], o) and equal(b["o1"][~ended(world)], world.observe()[~ended(world)])

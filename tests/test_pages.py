@@ -85,6 +85,19 @@ def test_a_cell_that_draws_is_folded(cells):
     assert not [cell.source for cell in drawn if "hide-input" not in tags(cell)]
 
 
+def test_a_color_map_is_shown_as_it_was_drawn_in_the_dark_too(cells):
+    """Elsewhere the lightness is turned over, and a map's order with it."""
+    maps = [c for c in cells if re.search(r"imshow|pcolormesh|contourf|cmap=", c.source)]
+    images = [c.metadata["mystnb"]["image"] for c in maps]
+    assert all("as-drawn" in image.get("classes", "").split() for image in images)
+
+
+def test_no_figure_is_described_by_a_color_that_the_dark_turns_over(cells):
+    images = [c.metadata.get("mystnb", {}).get("image", {}) for c in cells]
+    turned = [i["alt"] for i in images if "alt" in i and "classes" not in i]
+    assert not [alt for alt in turned if re.search(r"\b([Bb]lack|[Ww]hite)\b", alt)]
+
+
 def test_a_cell_that_only_publishes_is_not_shown(cells):
     assert not [c.source for c in cells if only_publishes(c) and "remove-input" not in tags(c)]
 

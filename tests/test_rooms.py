@@ -20,6 +20,7 @@ RULES = {
     "economies/": ("numpy", "economy economies"),
     "economy/check.py": ("numpy torch", "economy"),
     "economy/": ("numpy quantecon", "economy"),
+    "constructor/": ("numpy matplotlib", "constructor economies.logit economy"),
     "require.py": ("numpy", ""),
     "views/table.py": ("numpy quantecon", "economy tabular.mdp tabular.games views"),
     "views/pettingzoo.py": ("numpy pettingzoo gymnasium", "economy views"),
@@ -37,6 +38,10 @@ RULES = {
         "numpy torch gymnasium stable_baselines3",
         "experiments deep views.batch",
     ),
+    "experiments/krusell_smith_agents.py": (  # it holds a learner of its own
+        "numpy torch",
+        "experiments economies economy solutions deep views.batch",
+    ),
     "experiments/": (
         "numpy",
         "experiments running economies economy solutions tabular deep views.table views.batch",
@@ -52,7 +57,7 @@ FLOORS = (
     "require",
     "economy tabular running claims plots scale",
     "economies views",
-    "deep solutions",
+    "constructor deep solutions",
     "experiments",
 )
 FILES = sorted(p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py"))
@@ -248,15 +253,15 @@ def test_the_deep_agents_repeat_little():
 
 
 def test_a_file_of_the_deep_agents_is_read_in_one_go():
-    agents = [f"deep/{name}.py" for name in ("apg", "dqn", "impala", "ppo", "sac")]
+    agents = [f"deep/{name}.py" for name in ("apg", "dqn", "impala", "maddpg", "ppo", "sac")]
     long = {name: len(DEEP[name].splitlines()) for name in agents}
     assert not {name: lines for name, lines in long.items() if lines > 220}
 
 
 def test_frameworks_appear_only_in_their_views():
     pattern = re.compile(rf"^\s*(?:import|from) ({'|'.join(FRAMEWORKS)})\b", re.M)
-    outside = "experiments/_stable_baselines3.py"
-    allowed = ("views/", "running/", "deep/", "economy/check.py", outside)
+    outside, learner = "experiments/_stable_baselines3.py", "experiments/krusell_smith_agents.py"
+    allowed = ("views/", "running/", "deep/", "economy/check.py", outside, learner)
     for name in FILES:
         if not name.startswith(allowed):
             assert not pattern.search((PACKAGE / name).read_text(encoding="utf-8")), name

@@ -34,6 +34,7 @@ PRESENT = {
     "tqdm": "4.67.3",
 }
 NEW = {"marketsai-lite", "pettingzoo"}
+ONE = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}  # where notebooks share the cores
 RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
@@ -102,6 +103,7 @@ def main():
             start = time.perf_counter()
             size = "lecture" if name == names[0] else "smoke"
             there = environment if asked else {**environment, "MARKETSAI_SCALE": size}
+            there = there if name == names[0] else {**there, **ONE}
             command = [python, "-c", RUN, str(book.ROOT / "lectures" / f"{name}.ipynb")]
             done = subprocess.run(command, cwd=empty, env=there)
             words = "failed" if done.returncode else "ran"

@@ -219,7 +219,8 @@ def main():
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="lectures to run (default: all)")
     names = parser.parse_args().names
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):  # Numba would set PyTorch's threads
+        os.environ.setdefault(name, "1")
     paths = {path.stem: path for path in book.lectures()}
     unknown = set(names) - set(paths)
     if unknown:

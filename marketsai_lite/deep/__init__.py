@@ -17,12 +17,14 @@ Each file holds one idea; in the order of reading:
 `q_networks`           the value of every action, for deep Q-learning
 `mixers`               what each agent's action is worth becomes what a team's actions are worth
 `soft_networks`        policies and twin critics, for soft actor-critic
+`joint_critics`        critics that see what all agents observe and do
 `run`                  curves, checkpoints, and a watch for what is not finite
 `train`                the one loop that trains every agent, and what it asks of an agent
 `ppo`                  proximal policy optimization
 `impala`               actors that lag behind a learner, who corrects for it by V-trace
 `dqn`                  deep Q-learning, with what made it work
 `sac`                  soft actor-critic
+`maddpg`               deterministic policies with critics that see all agents
 `apg`                  the analytic policy gradient, which knows the economy
 =====================  =============================================================================
 

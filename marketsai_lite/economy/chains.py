@@ -1,5 +1,6 @@
 """Exogenous chains: everything that is random in an economy."""
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -179,8 +180,14 @@ def ar1(n, ρ, σ):
     """Rouwenhorst's chain of `n` states for z' = ρ z + σ ε, by quantecon."""
     import warnings
 
+    # quantecon's import starts Numba's threads, one a core, and gives PyTorch as many, which wait
+    # for each other where other programs run: small networks then take up to fifty times as long.
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else None
     import quantecon
 
+    if torch:
+        torch.set_num_threads(threads)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about a changed argument order
         chain = quantecon.markov.rouwenhorst(n, ρ, σ)

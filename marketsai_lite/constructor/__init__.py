@@ -1,0 +1,37 @@
+"""The Economy Constructor: from goods, agents and markets to an economy.
+
+`words` says what a description consists of, `forms` and `mechanisms` what it is written with,
+`validate` what it must be, `build` how it becomes an economy of the contract, `ledger` whether its
+books balance, and `page` what it looks like on paper.
+"""
+
+from marketsai_lite.constructor.build import Constructed, build
+from marketsai_lite.constructor.words import (
+    Agents,
+    Choice,
+    Description,
+    Good,
+    Market,
+    Memory,
+    Process,
+    Seen,
+    Split,
+    Stock,
+    Technology,
+)
+
+__all__ = [
+    "Agents",
+    "Choice",
+    "Constructed",
+    "Description",
+    "Good",
+    "Market",
+    "Memory",
+    "Process",
+    "Seen",
+    "Split",
+    "Stock",
+    "Technology",
+    "build",
+]

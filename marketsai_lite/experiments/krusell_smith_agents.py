@@ -1,0 +1,237 @@
+r"""Households of Krusell and Smith's economy learn what to save, and nobody tells them its law.
+
+They share one network, which moves a simple first rule of consumption.  `learn` climbs the
+discounted utility of T quarters through the known economy, the analytic policy gradient.  What mean
+capital and prices do is *detached*: a household is too small to move them.  The wealth k that is
+left is worth its shadow price (the envelope theorem), expected over the shocks of the next quarter,
+
+.. math:: \sum_{t<T} \beta^t u(c_t) + \beta^T \mathbb{E}_{T-1} [R_T\, u'(c_T)]\, k_T ,
+
+where the expectation is computed from what the household would eat next, and carries no gradient.
+
+Every policy goes through the examination of `solutions/krusell_smith_score`.  What a household sees
+is varied: without mean capital, or a price that reveals it, the cycle of capital is far too large,
+and the forecasting rule fits as well as ever.
+"""
+
+import copy
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from marketsai_lite.economies.krusell_smith import KrusellSmith
+from marketsai_lite.economies.krusell_smith_households import Households
+from marketsai_lite.economy import Shocks
+from marketsai_lite.require import number, require, whole
+from marketsai_lite.solutions import krusell_smith as classical
+from marketsai_lite.solutions.krusell_smith_score import score
+
+COST = 280
+CHAOTIC = True
+UPDATES = 2_000
+BLIND: dict[str, Any] = {"updates": 500, "band": 0.3}  # who does not see K lets it wander
+SEEN = {
+    "own state and K": ("k", "e", "z", "K"),
+    "own state and R": ("k", "e", "R"),
+    "own state and z": ("k", "e", "z"),
+    "own wealth": ("k",),
+}
+MEANS = np.log([37, 38, 39.3, 40, 41])  # mean capital at which two rules are compared
+AT = 39.3  # mean capital, and
+LOOK = np.linspace(0.0, 1.0, 60) ** 2 * 150  # wealth, at which a policy is kept
+PART = slice(1_000, 2_000, 5)  # of the path of the examination
+
+
+def learn(
+    economy,
+    seed,
+    updates=UPDATES,
+    *,
+    copies=32,
+    periods=1,
+    given="prices",
+    band=0.12,
+    rate=1e-2,
+    max_norm=0.1,
+    average=0.99,
+    hidden=(32, 32),
+):
+    """Climb the discounted utility of a few quarters, again and again, through the known economy.
+
+    Parameters
+    ----------
+    economy : Households
+    seed : int
+    updates : int
+        Steps of the policy.
+    copies : int
+        Of the economy.
+    periods : int
+        Quarters through which a gradient runs.
+    given : str
+        "prices": mean capital and prices carry no gradient; "nothing": they do, and households
+        who share a network are a planner.
+    band : float
+        Where mean capital has left k_ss by a larger share, all wealth of the copy is scaled back.
+    rate : float
+        Learning rate at the start; it falls to a twentieth as a cosine.
+    max_norm : float
+        Longest gradient.
+    average : float
+        Weight of the past in the averaged network.
+    hidden : tuple of int
+        Widths of the hidden layers.
+
+    Returns
+    -------
+    callable
+        Observations (..., width) to actions (..., 1), of the averaged network.
+    """
+    import torch
+
+    from marketsai_lite.deep import equations
+    from marketsai_lite.deep.adam import Adam, vector
+    from marketsai_lite.deep.networks import network
+    from marketsai_lite.deep.train import initialization, streams
+    from marketsai_lite.deep.world import one_thread
+    from marketsai_lite.views.batch import Batch
+
+    require(
+        updates=(updates, whole(updates, 1), "an integer >= 1"),
+        periods=(periods, whole(periods, 1), "an integer >= 1"),
+        given=(given, given in ("prices", "nothing"), "'prices' or 'nothing'"),
+        band=(band, 0 < number(band) < 1, "in (0, 1)"),
+    )
+    batch, rng = Batch(economy, copies), streams(seed, ("networks", "shocks", "explorers"))
+    β, few, economy = economy.β, economy.explorers, batch.terms.economy
+    state = batch.reset(rng["shocks"])
+    P, Q = batch.exo.transition, batch.exo.own_transition
+    width = batch.observe(state).shape[-1]
+    with initialization(rng["networks"]):
+        net = network([width, *hidden, 1], gain=0.01)
+    averaged, adam = copy.deepcopy(net).requires_grad_(False), Adam(net)
+    θ_averaged, _ = vector(averaged)
+
+    def choose(x, i):
+        """Cash on hand, consumption, and the return, at wealth `x` and shocks `i`."""
+        z, K = batch.exo.shocks(i), economy.mean(x)
+        m = economy.market(x, z)
+        if given == "prices":
+            K, m = K.detach(), m.detach()
+        cash = economy.cash(x, z, m)
+        a = net(economy.seen(x, K, m, z))[..., 0]
+        return cash, economy.consumption(x, cash, a), m[..., :1]
+
+    @torch.no_grad()
+    def shadow_price(x, i):
+        """What a unit of wealth `x` is expected to be worth tomorrow, after shocks `i` today."""
+        z, e, worth = i[:, :1], i[:, 1:], 0.0
+        for z1, e1 in np.ndindex(2, 2):
+            _, c, R = choose(x, torch.cat([0 * z + z1, 0 * e + e1], 1))
+            worth = worth + P[z, z1] * Q[z, z1, e, e1] * R * c**-economy.γ
+        return worth
+
+    @torch.no_grad()
+    def begin(x):
+        """Wealth at the start of a path: mean capital in its band, explorers anywhere."""
+        K = economy.mean(x) / economy.k_ss
+        x = x * K.clip(1 - band, 1 + band) / K
+        far = torch.randn(copies, few, generator=rng["explorers"])
+        return torch.cat([x[:, : economy.n - few], economy.k_ss * far.exp()], 1)
+
+    x, i = state.x, state.i
+    with one_thread():
+        for k in range(updates):
+            x, gain = begin(x.detach()), 0.0
+            for t in range(periods):
+                cash, c, _ = choose(x, i)
+                gain, x, today = gain + β**t * economy.utility(c), cash - c, i
+                i = batch.exo.next(i, batch.uniforms(rng["shocks"]).chains)
+            gain = (gain + β**periods * shadow_price(x, today) * x).mean()
+            (-gain).backward()
+            cosine = (1 + math.cos(math.pi * k / updates)) / 2
+            adam.step(rate * (0.05 + 0.95 * cosine), max_norm)
+            equations.polyak(θ_averaged, adam.θ, 1 - min(average, k / (k + 10)))
+
+    def act(o):
+        with one_thread(), torch.no_grad():
+            return averaged(torch.as_tensor(o, dtype=torch.float32)).double().numpy()
+
+    return act
+
+
+def consumption(economy, act):
+    """The policy c(k, K, z, s) that goes with actions, as `score` takes it."""
+
+    def policy(k, K, z, s):
+        k, K, z, s = (v[..., None] for v in np.broadcast_arrays(k, K, z, s))
+        shocks = Shocks(np.concatenate([economy.Z[z], economy.u[z]], -1), 1.0 * s[..., None])
+        m = KrusellSmith.market(economy, K, shocks, None)
+        a = act(economy.seen(k, K, m, shocks))[..., 0]
+        return economy.consumption(k, economy.cash(k, shocks, m), a)[..., 0]
+
+    return policy
+
+
+@functools.cache
+def reference():
+    """The classical solution, against which all are held."""
+    return classical.solve(KrusellSmith(), nk=200, n=1_000, richest=12.7)
+
+
+def examine(economy, act, pictures=True):
+    """What a policy makes of the economy, in numbers and, if wanted, in arrays for figures.
+
+    Distances, rules and gaps are in percent; "policy" is consumption (z, e, wealth) at `LOOK`, and
+    "path" every fifth quarter of mean capital in a part of the examination.
+    """
+    policy, solved = consumption(economy, act), reference()
+    found = score(policy, economy, reference=solved)
+    numbers = {
+        "largest distance": found.distance[0],
+        "distance": found.distance[1],
+        "rule": 100 * np.abs((found.rule - solved.rule) @ [np.ones(5), MEANS]).max(),
+        "unexplained": (1 - found.r2).max(),
+        "largest forecast error": found.forecast[0],
+        "forecast error": found.forecast[1],
+        "Euler": found.euler[0],
+        "gap": found.gap[0],
+        "worst gap": found.gap[1],
+        "Gini": found.gini,
+        "K": found.K,
+        "sd": found.sd,
+        "edge": found.edge,
+    }
+    if not pictures:
+        return numbers
+    z, e = np.ix_((0, 1), (0, 1))
+    shown = {"path": found.path[PART], "coefficients": found.rule}
+    shown |= {"policy": policy(LOOK, AT, z[..., None], e[..., None])}
+    return {**numbers, **{k: v.round(5) for k, v in shown.items()}}
+
+
+def cells():
+    """Return five seeds of each kind of sight, households who move prices, and short cells."""
+    found: dict[str, dict[str, Any]] = {}
+    for sees in SEEN:
+        for seed in range(5):
+            found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed}
+    found["prices not given, seed 0"] = {
+        "updates": 200,
+        "seed": 0,
+        "given": "nothing",
+        "periods": 24,
+        "copies": 16,
+        "rate": 2e-3,
+    }
+    return found | {f"short, seed {seed}": {"seed": seed, "updates": 20} for seed in range(5)}
+
+
+def run(seed, sees="own state and K", **changes):
+    """Train and examine; see `examine`."""
+    economy = Households(n=64, explorers=16, sees=SEEN[sees])
+    blind = {} if "K" in economy.sees else BLIND
+    act = learn(economy, seed, **{**blind, **changes})
+    return examine(economy, act, pictures=changes.get("updates", UPDATES) > 100)

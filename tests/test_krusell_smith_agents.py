@@ -1,0 +1,148 @@
+"""Learners of Krusell and Smith's economy: what they meet, see and climb."""
+
+import numpy as np
+import pytest
+import torch
+
+from marketsai_lite.economies.krusell_smith import KrusellSmith
+from marketsai_lite.economies.krusell_smith_households import Households
+from marketsai_lite.economy import Shocks
+from marketsai_lite.experiments import krusell_smith_agents as agents
+from marketsai_lite.experiments.krusell_smith_ppo import learn_from_experience
+
+SMALL = {"copies": 2, "periods": 3, "hidden": (8,)}
+
+
+def period(economy, seed=0, size=5):
+    rng = np.random.default_rng(seed)
+    x = economy.initial(rng.random((size, economy.n)))
+    return x, economy.exo.shocks(economy.exo.initial(rng.random((size, economy.exo.width))))
+
+
+def test_explorers_move_no_price_and_are_paid_at_it():
+    economy, fewer = Households(5, explorers=2), KrusellSmith(3)
+    x, z = period(economy)
+    less = Shocks(z.aggregate, z.own[:, :3])
+    np.testing.assert_allclose(economy.market(x, z), fewer.market(x[:, :3], less, None))
+    rich = np.concatenate([x[:, :3], 50 * x[:, 3:]], 1)
+    np.testing.assert_array_equal(economy.market(x, z), economy.market(rich, z))
+
+
+def test_without_learning_a_household_follows_the_simple_rule():
+    economy = Households(3)
+    x, z = period(economy)
+    cash = economy.cash(x, z, economy.market(x, z))
+    L = economy.l * (1 - 0.07)
+    labour_income = 0.64 * economy.k_ss**0.36 * L**0.64
+    eaten = cash - economy.step(x, z, np.zeros((5, 3, 1)))[0]
+    np.testing.assert_allclose(eaten, 0.01 * cash + 0.99 * labour_income)
+    keeps = Households(3, start="wealth")
+    np.testing.assert_allclose(keeps.step(x, z, np.zeros((5, 3, 1)))[0], x)
+
+
+def test_who_is_poor_does_not_eat_more_than_there_is():
+    for start in ("income", "wealth"):
+        economy = Households(2, start=start)
+        x, z = period(economy)
+        x[:, 0] = 0.0
+        x1, u = economy.step(x, z, np.full((5, 2, 1), 3.0))
+        assert (x1 > 0).all() and np.isfinite(u).all()
+
+
+def test_a_household_sees_what_is_named_and_nothing_else():
+    x, z = period(Households(3))
+    more = np.concatenate([x[:, :1], 2 * x[:, 1:]], 1)  # the first household's wealth as before
+    for sees, told in ((("k", "e", "z", "K"), True), (("k", "e", "R"), True), (("k",), False)):
+        economy = Households(3, sees=sees)
+        first, then = economy.observe(x, z)[:, 0], economy.observe(more, z)[:, 0]
+        assert (np.abs(first - then).max() > 1e-3) == told
+
+
+def test_a_policy_is_examined_as_it_is_followed():
+    economy = Households(4)
+    x, z = period(economy)
+
+    def act(o):
+        return 0.3 * np.sin(o.sum(-1, keepdims=True))
+
+    x1, _ = economy.step(x, z, act(economy.observe(x, z)))
+    cash = economy.cash(x, z, economy.market(x, z))
+    times, s = (z.aggregate[:, :1] > 1).astype(int), z.own[..., 0].astype(int)
+    eaten = agents.consumption(economy, act)(x, x.mean(1, keepdims=True), times, s)
+    np.testing.assert_allclose(eaten, cash - x1)
+
+
+def test_learning_is_repeated_exactly():
+    economy = Households(6, explorers=2)
+    o = economy.observe(*period(economy))
+    runs = [agents.learn(economy, seed, 4, **SMALL)(o) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert np.abs(runs[0] - runs[2]).max() > 1e-4
+
+
+def test_prices_carry_a_gradient_only_if_they_are_not_given():
+    """With no chance to move them, prices are all the same to a planner and a price taker."""
+    economy = Households(6, explorers=2)
+    o = economy.observe(*period(economy))
+    taker, planner = (
+        agents.learn(economy, 0, 4, given=g, **SMALL)(o) for g in ("prices", "nothing")
+    )
+    assert np.abs(taker - planner).max() > 1e-6
+    one = {**SMALL, "periods": 1}  # what is saved today moves no price of today
+    taker, planner = (agents.learn(economy, 0, 4, given=g, **one)(o) for g in ("prices", "nothing"))
+    np.testing.assert_array_equal(taker, planner)
+
+
+def test_a_gradient_of_the_price_taker_is_that_of_the_printed_sum():
+    """One household's sum, prices held fixed, against differences of it."""
+    economy = Households(1)
+    x, z = period(economy, size=1)
+    m = economy.market(x, z)
+
+    def gain(a):
+        x1, u = economy.step(x, z, np.full((1, 1, 1), a), m)
+        m1 = economy.market(x1_fixed, z)
+        return (u + economy.β * m1[..., :1] / c1_fixed * x1).item()
+
+    x1_fixed = economy.step(x, z, np.zeros((1, 1, 1)), m)[0]
+    m1 = economy.market(x1_fixed, z)
+    c1_fixed = economy.consumption(x1_fixed, economy.cash(x1_fixed, z, m1), 0.0)
+    slope = (gain(1e-5) - gain(-1e-5)) / 2e-5
+    cash = economy.cash(x, z, m)
+    c = economy.consumption(x, cash, 0.0)
+    exact = (1 - c / cash) * (1 - economy.β * m1[..., :1] * c / c1_fixed)
+    assert slope == pytest.approx(exact.item(), rel=1e-5)
+
+
+def test_ppo_answers_any_number_of_rows():
+    economy = Households(4, start="wealth")
+    short = {"updates": 1, "minibatches": 1, "hidden": (8,)}
+    act = learn_from_experience(economy, 0, **short)
+    o = economy.observe(*period(economy)).reshape(-1, 1, 6)
+    np.testing.assert_allclose(act(o[:3]), act(o)[:3], atol=1e-6)
+    assert act(o).shape == (20, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: Households(2, explorers=2), "explorers"),
+        (lambda: Households(2, sees=("wage",)), "sees"),
+        (lambda: Households(2, sees=()), "sees"),
+        (lambda: Households(2, start="nothing"), "start"),
+        (lambda: agents.learn(Households(2), 0, 0), "updates"),
+        (lambda: agents.learn(Households(2), 0, given="policies"), "given"),
+        (lambda: agents.learn(Households(2), 0, band=1.0), "band"),
+        (lambda: agents.learn(Households(2), 0, periods=0), "periods"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, named):
+    with pytest.raises(ValueError, match=named):
+        make()
+
+
+def test_learning_leaves_the_global_stream_and_the_threads_alone():
+    torch.manual_seed(3)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    agents.learn(Households(4), 0, 1, **SMALL)
+    assert torch.equal(before, torch.get_rng_state()) and threads == torch.get_num_threads()
