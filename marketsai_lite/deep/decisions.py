@@ -11,11 +11,15 @@ from marketsai_lite.deep.replay import Replay
 from marketsai_lite.require import require
 
 
-def require_windows(batch, hedge, drawn, n=1):
-    """Raise a ValueError if `drawn` windows of n periods are too few to see through the shocks."""
-    few = n * count(batch)
-    right = not hedge or drawn > 4 * few
-    require(minibatch=(drawn, right, f"more than four times the {few} shocks"))
+def require_replay(config, batch, drawn, n=1):
+    """Raise a ValueError if `drawn` windows of n periods are not there, or see too few shocks."""
+    B, few = n * batch.size, n * count(batch)
+    windows = f"at least {B}" + f", {n} periods" * (n > 1)
+    right = not config.hedge or drawn > 4 * few
+    require(
+        capacity=(config.capacity, config.capacity >= B, windows),
+        minibatch=(drawn, right, f"more than four times the {few} shocks"),
+    )
 
 
 class Decisions(Replay):

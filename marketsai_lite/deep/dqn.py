@@ -29,7 +29,7 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.decisions import Decisions, require_windows
+from marketsai_lite.deep.decisions import Decisions, require_replay
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.q_networks import QNetwork
 from marketsai_lite.deep.train import require_settings
@@ -96,9 +96,8 @@ class Config:
 
     def check(self, batch):
         """Raise a ValueError if a setting does not fit the batch."""
-        B, n = batch.size, self.n_step
-        require(capacity=(self.capacity, self.capacity >= n * B, f"at least {n * B}, {n} periods"))
-        require_windows(batch, self.hedge, self.minibatch if self.replay else B, n)
+        drawn = self.minibatch if self.replay else batch.size
+        require_replay(self, batch, drawn, self.n_step)
 
     def agent(self, world, rng):
         """Make the learner."""

@@ -53,7 +53,6 @@ class Config:
     λ : weight of later TD errors; 0 trusts the critic alone
     entropy : bonus for an uncertain policy
     hedge : subtract from TD errors what the shocks explain
-    shared : agents of a group share one network; otherwise each has its own
     team : every agent earns the mean of all rewards
     critic : what the critic sees: the agent's "own" observation, or "everything"
     rate : learning rate of the policy at the start; it falls linearly to zero
@@ -61,6 +60,7 @@ class Config:
     gradient_norm : longest step of the policy's gradient; ten times it for the critic
     log_std : log standard deviation of the policy's noise at the start
     average : weight of the past in the averaged policy
+    shared : agents of a group share one network; otherwise each has its own
     hidden : widths of the hidden layers
     log_every : updates between entries of the curves
     """
@@ -75,7 +75,6 @@ class Config:
     λ: float = 0.9
     entropy: float = 0.0
     hedge: bool = False
-    shared: bool = True
     team: bool = False
     critic: str = "own"
     rate: float = 2e-3
@@ -83,6 +82,7 @@ class Config:
     gradient_norm: float = 1.0
     log_std: float = -1.2
     average: float = 0.98
+    shared: bool = True
     hidden: tuple[int, ...] = (64, 64)
     log_every: int = 50
 

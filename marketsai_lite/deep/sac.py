@@ -26,7 +26,7 @@ from torch import nn
 
 from marketsai_lite.deep import equations
 from marketsai_lite.deep.adam import Adam, vector
-from marketsai_lite.deep.decisions import Decisions, require_windows
+from marketsai_lite.deep.decisions import Decisions, require_replay
 from marketsai_lite.deep.networks import Groups
 from marketsai_lite.deep.soft_networks import Actor, Critics
 from marketsai_lite.deep.train import require_settings
@@ -94,9 +94,7 @@ class Config:
     def check(self, batch):
         """Raise a ValueError if a setting does not fit the batch."""
         require_boxes(batch)
-        B = batch.size
-        require(capacity=(self.capacity, self.capacity >= B, f"at least {B}"))
-        require_windows(batch, self.hedge, self.minibatch)
+        require_replay(self, batch, self.minibatch)
 
     def agent(self, world, rng):
         """Make the learner."""
