@@ -1,5 +1,6 @@
 """The Economy Constructor: its economies equal those written by hand, and its books balance."""
 
+import inspect
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -20,13 +21,14 @@ from marketsai_lite.constructor import (
     Split,
     Stock,
     build,
+    validate,
 )
 from marketsai_lite.constructor import examples as ex
 from marketsai_lite.constructor import mechanisms as mech
 from marketsai_lite.constructor.equations import ordered
 from marketsai_lite.constructor.forms import bundle, convert, crra, log_utility, mean
 from marketsai_lite.constructor.ledger import accounting_matrix, audit, books
-from marketsai_lite.constructor.page import diagram, symbol, table
+from marketsai_lite.constructor.page import diagram, rules, symbol, table
 from marketsai_lite.economies.capital_market import CapitalMarket
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.planner import Planner
@@ -619,6 +621,18 @@ def test_the_table_names_the_numeraire_and_writes_the_equations():
     assert r"| $k'$ |" in text and r"\log c" in text and "rental of" in text
     assert r"$s \, (\text{capital}_{\text{earned}} + \text{labor}_{\text{earned}})$" in text
     assert symbol("α") == r"\alpha" and symbol("k1") == r"k_{\text{1}}" and symbol("k_next") == "k'"
+
+
+def test_the_rules_are_read_from_what_refuses():
+    """One for each place that refuses; each error's first words begin with one of them."""
+    found = rules()
+    assert len(found) == inspect.getsource(validate).count("_hold(") - 1  # its definition
+    assert ("β", "in [0, 1)") in found
+    assert ("agents …: choice …: bounds", "finite, low < high") in found
+    assert all(cure.strip("… ") for _, cure in found)
+    with pytest.raises(ValueError, match=r"^good tea: kind=") as refused:
+        build(kite_makers(goods=goods(Good("tea", "liquid"))))
+    assert "good …: kind" in dict(found) and "must be one of" in str(refused.value)
 
 
 def test_the_diagram_shows_every_type_and_market():

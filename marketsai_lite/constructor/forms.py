@@ -90,13 +90,13 @@ def cobb_douglas(output, inputs, tfp=None, count=1, name="output"):
 
 def unit_cost(good, amount, cost, paid_in, name="cost"):
     """A technology that makes `amount` (a variable) of a good at a constant unit cost."""
-    spend = Equation(name, functools.partial(_times, cost=cost), (amount,), tex=f"{cost} {{0}}")
+    spend = Equation(name, functools.partial(_times, cost=cost), (amount,), tex=rf"{cost} \, {{0}}")
     return Technology({good: amount}, {paid_in: name}, (spend,))
 
 
 def quadratic_cost(good, amount, φ, paid_in, name="cost"):
     """A technology that makes `amount` I (a variable) of a good from φ I² / 2 of another."""
-    spend = Equation(name, functools.partial(_square, φ=φ), (amount,), tex=rf"{φ:g} {{0}}^2 / 2")
+    spend = Equation(name, functools.partial(_square, φ=φ), (amount,), tex=rf"{φ:g} \, {{0}}^2 / 2")
     return Technology({good: amount}, {paid_in: name}, (spend,))
 
 

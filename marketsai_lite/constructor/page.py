@@ -7,6 +7,7 @@ import textwrap
 
 import numpy as np
 
+from marketsai_lite.constructor import validate
 from marketsai_lite.constructor.equations import Equation, ordered
 from marketsai_lite.constructor.flows import derived, written
 from marketsai_lite.constructor.trade import markets
@@ -59,6 +60,42 @@ def latex(eq: Equation) -> str:
     inside = r",\, ".join(names)
     return rf"{symbol(eq.function.__name__.strip('_'))}({inside})" if returned is None else (
         _written(returned))  # fmt: skip
+
+
+def rules() -> list[tuple[str, str]]:
+    """Read the rules that a description must keep from the source of `validate`.
+
+    Returns
+    -------
+    list of (what, cure)
+        What is judged, and what it must be, in the words of the errors; "…" stands for a name or
+        a number, and a word in italics for what is judged in several places.
+    """
+    found: list[tuple[str, str]] = []
+    for function in ast.parse(inspect.getsource(validate)).body:
+        known: dict[str, str] = {}
+        nodes = [n for n in ast.walk(function) if isinstance(n, ast.expr | ast.stmt)]
+        for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    known[name] = _said(value, known)
+                case ast.Call(func=ast.Name(id="_hold"), args=[where, _, _, cure]):
+                    found.append((_said(where, known), _said(cure, known)))
+    return found
+
+
+def _said(node, known):
+    """Text that an expression makes, as far as it can be read."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return known.get(name, f"*{name}*")
+        case ast.FormattedValue(value=ast.Name(id=name)) if name in known:
+            return known[name]
+        case ast.JoinedStr(values=values):
+            return "".join(_said(v, known) for v in values)
+    return "…"
 
 
 @functools.cache
@@ -154,7 +191,10 @@ def diagram(description: Description, ax=None):
     for t in d.agents:
         for owner, share in t.owners.items():
             if share > 0:
-                _arrow(ax, place[t.name], place[owner], ":", GREY, -0.35)
+                start, end = place[t.name], place[owner]
+                turn = start[0] * end[1] - start[1] * end[0]  # bent away from the center
+                bend = 0.85 if abs(turn) < 1e-9 else 0.5
+                _arrow(ax, start, end, ":", GREY, bend if turn > 1e-9 else -bend)
         label = t.name if t.count == 1 else f"{t.count} × {t.name}"
         ax.text(*place[t.name], label, ha="center", va="center", bbox=_box("black", "square"))
     for style, color, label in (("-", BLUE, "goods"), ("--", RED, f"{d.numeraire}, paid"),

@@ -108,10 +108,11 @@ def _agents(d):
         _hold(f"{me}: choices", t.choices, not grids or len(t.choices) == 1,
               "one grid alone, or no grid")  # fmt: skip
         for c in t.choices:
-            _choice(f"{me}: choice {'/'.join(chosen(c))}", t, c)
+            _choice(t, c)
 
 
-def _choice(where, t, c):
+def _choice(t, c):
+    where = f"agents {t.name}: choice {'/'.join(chosen(c))}"
     if isinstance(c, Split):
         _hold(where, c.names, len(c.names) >= 2, "at least two shares")
         _hold(f"{where}: reach", c.reach, 0 < number(c.reach) < np.inf, "positive")

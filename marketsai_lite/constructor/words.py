@@ -4,6 +4,18 @@ A `Description` lists goods, agents by type, markets and processes, and equation
 whose own name is the variable that they find and whose arguments are the variables that they need.
 A variable of a type is an array (..., members), one of everybody an array (..., 1), so that the
 equations broadcast.  Nothing here computes; `build` does.
+
+Beside the variables that a description names, these are there for equations and for `sees`:
+
+``TYPE_GOOD``
+    what each member of a type is endowed with, where the endowment is a number;
+``GOOD_price``, ``GOOD_offered``, ``GOOD_sold``, ``GOOD_earned``, ``GOOD_bought``, ``GOOD_paid``
+    what a `Market` finds;
+``TYPE_profit``, ``TYPE_dividend``
+    of a type that has owners, all that it earned less all that it paid; of an owner, what each
+    member is paid of the profits;
+``log_STOCK``, ``STOCK_next``
+    the logarithm of a `Stock` whose state it is, and what the stock is in the next period.
 """
 
 from collections.abc import Callable, Mapping
@@ -201,13 +213,14 @@ class Agents:
     stocks, memories : tuple of Stock, of Memory
         What its members carry from one period to the next.
     endowment : dict
-        Good to a number, or a variable, that each member gets every period.
+        Good to a number, or a variable, that each member gets every period; a number becomes the
+        variable ``TYPE_GOOD``, which can be seen.
     technologies : tuple of Technology
         What it can make.
     consumes : dict
         Good to a variable.  If no equation finds it, it is all that is left of the good.
     owners : dict
-        Type to the share of this type's profit that it is paid.
+        Type to the share of this type's profit that it is paid; the shares sum to one.
     outside : bool
         Whether it stands for the rest of the world, whose books are not kept.
     """
@@ -243,7 +256,7 @@ class Market(NamedTuple):
         From `marketsai_lite.constructor.mechanisms`, or your own of the same signature.
     sell, buy : dict
         What each side brings: "quantity", "price" or "money" to a variable, or to a tuple of
-        variables, one for each type.
+        variables, one for each type.  Which of them a mechanism needs its own docstring says.
     given : dict
         Further arguments of the mechanism.
     """
