@@ -7,6 +7,7 @@ first violation, and `accounting_matrix` writes who paid whom.
 import numpy as np
 
 from marketsai_lite.constructor.flows import flows
+from marketsai_lite.constructor.trade import members
 from marketsai_lite.constructor.words import SERVICES, traded, types
 from marketsai_lite.economy import namespace, padded, sample_action
 from marketsai_lite.require import require, whole
@@ -25,9 +26,10 @@ def books(economy, x, z, a):
     Returns
     -------
     dict
-        Name of the book to (missing, scale), arrays (...): of each type and good what came in less
-        what went out and was kept; of each market goods and money; Walras' law, the value of what
-        is missing in all markets; what must not be negative, as far as it is.
+        Name of the book to (missing, scale), arrays (...), or (..., members) for the book of a
+        type: of each member and good what came in less what went out and was kept; of each market
+        goods and money; in all markets what is paid less what is earned; what must not be
+        negative, as far as it is.
     """
     d = economy.description
     names = [n for e in economy.equations for n in e.finds]
@@ -36,7 +38,7 @@ def books(economy, x, z, a):
     for t in d.agents:
         for good in d.goods if not t.outside else ():
             _book(found, d, t, good, v)
-    walras, scale = 0.0, 0.0
+    more, scale = 0.0, 0.0
     for m in d.markets:
         p = v[f"{m.good}_price"]
         sums = {}
@@ -50,12 +52,12 @@ def books(economy, x, z, a):
         for name, into, out in (("goods", "bought", "sold"), ("money", "earned", "paid")):
             gap = sums[into] - sums[out]
             found[f"market {m.good}: {name}"] = gap, abs(sums[into]) + abs(sums[out])
-        walras = walras + sums["paid"] - sums["earned"]
+        more = more + sums["paid"] - sums["earned"]
         scale = scale + abs(sums["paid"]) + abs(sums["earned"])
         low = -namespace(p).clip(p, None, 0.0).sum(-1)
         found[f"market {m.good}: price below zero"] = low, abs(p).sum(-1)
     if d.markets:
-        found["Walras' law"] = walras, scale
+        found["all markets: money"] = more, scale
     return found
 
 
@@ -67,7 +69,7 @@ def _book(found, d, t, good, v):
     entries += [(-v[f"{s.name}_next"], "kept") for s in held]
     if not entries:
         return
-    own = [_total(u, t.count) for u, _ in entries]
+    own = [members(u, t.count) for u, _ in entries]
     gap, scale = sum(own), sum(abs(u) for u in own)
     name = f"{t.name}: {good.name}"
     if good.kind in SERVICES:  # what is not used is leisure
@@ -171,7 +173,9 @@ def accounting_matrix(economy, x, z, a):
         for owner, share in t.owners.items():
             paid[at[owner], me] += share * float(_total(v[f"{t.name}_profit"], t.count))
         for s in (s for s in t.stocks if s.good == d.numeraire):
-            paid[at["saving"], me] += float((v[f"{s.name}_next"] - v[s.name]).sum(-1))
+            kept = float((v[f"{s.name}_next"] - v[s.name]).sum(-1))
+            paid[at["saving"], me] += kept
+            paid[at[d.numeraire], at["saving"]] += kept
     for t in (t for t in d.agents if t.outside):
         me = at[t.name]  # its books are not kept: what it gains or loses is the numeraire's
         paid[at[d.numeraire], me] += paid[me].sum() - paid[:, me].sum()
