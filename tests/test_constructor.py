@@ -578,7 +578,7 @@ def test_money_that_is_kept_is_in_the_accounting_matrix(rng):
         return share * m
 
     def joy(eaten):
-        return crra(eaten, 1.0)
+        return 2 * eaten
 
     saver = Agents(
         "saver", 2, choices=(Choice("share", 0.1, 0.4),), sees=("m",), utility="joy",
