@@ -23,15 +23,7 @@ from marketsai_lite.constructor.variables import (
     planned,
 )
 from marketsai_lite.constructor.words import Agents, Description
-from marketsai_lite.economy import (
-    Box,
-    Exogenous,
-    Grid,
-    Group,
-    like,
-    namespace,
-    padded,
-)
+from marketsai_lite.economy import Box, Exogenous, Group, like, namespace, padded, sample_action
 from marketsai_lite.require import require
 
 
@@ -277,9 +269,7 @@ def _try(economy):
     x = economy.initial(rng.random((3, len(economy.state))))
     z = economy.exo.shocks(economy.exo.initial(rng.random((3, economy.exo.width))))
     da = max(s.width for s in economy.actions)
-    a = np.stack(
-        [padded(np.stack([_drawn(s, rng) for _ in range(3)]), da) for s in economy.actions], -2
-    )
+    a = np.stack([padded(sample_action(s, rng, 3), da) for s in economy.actions], -2)
     v = dict(economy._known)
     v |= {name: f(x, z, a) for name, f in economy._base.items()}
     for eq in economy.equations:
@@ -329,10 +319,3 @@ def _grouped(economy, x, z):
         for g in groups for k in range(g.members.start, g.members.stop)
     )  # fmt: skip
     return tuple(groups) if alike else None
-
-
-def _drawn(s, rng):
-    """A random action of a set."""
-    if isinstance(s, Grid):
-        return s.values[rng.integers(len(s.values))]
-    return rng.uniform(s.low, s.high)

@@ -101,7 +101,7 @@ def _state(x, z, a, where, log):
 
 def _constant(x, z, a, value, count):
     each = 0 * z.aggregate[..., :1] + like(np.asarray(value, dtype=float), z.aggregate)
-    return each + 0 * each if each.shape[-1] == count else members(each, count)
+    return members(each, count)
 
 
 def choices(t, where):
