@@ -177,6 +177,8 @@ def test_a_grid_of_one_price_is_refused():
         (lambda: price_grid([1.4], [1.9], m=2.5), r"m=2\.5"),
         (lambda: price_grid([1.4, 1.4], [1.9]), "monopoly="),
         (lambda: price_grid([np.inf], [1.9]), "nash="),
+        (lambda: price_grid([-1e308], [1e308]), "monopoly=.*near enough to nash="),
+        (lambda: price_grid([1e200], [1.9], ξ=1e200), "monopoly=.*near enough to nash="),
         (lambda: nash_prices([2.0], [1.0], tol=-1), "tol=-1: must be a positive number"),
         (lambda: nash_prices([2.0], [1.0], tol=np.nan), "tol=nan"),
         (lambda: profits([1.5], [2.0], [1.0], μ=-1), "μ=-1: must be positive"),

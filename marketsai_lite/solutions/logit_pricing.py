@@ -119,7 +119,7 @@ def price_grid(nash: Vector, monopoly: Vector, *, m: int = 15, ξ: float = 0.1) 
     Raises
     ------
     ValueError
-        If prices are not finite or of unlike shapes, m is no integer >= 2, or ξ not above -1/2.
+        If shapes differ, m is no integer >= 2, ξ not above -1/2, or a price is not finite.
     """
     nash, monopoly = array("nash", nash), array("monopoly", monopoly)
     n = nash.shape
@@ -129,8 +129,11 @@ def price_grid(nash: Vector, monopoly: Vector, *, m: int = 15, ξ: float = 0.1) 
         m=(m, whole(m, 2), "an integer >= 2"),
         ξ=(ξ, -0.5 < number(ξ) < np.inf, "in (-1/2, inf)"),
     )
-    gap = ξ * (monopoly - nash)
-    return np.linspace(nash - gap, monopoly + gap, int(m), axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = ξ * (monopoly - nash)
+        grid = np.linspace(nash - gap, monopoly + gap, int(m), axis=1)
+    require(monopoly=(monopoly, np.isfinite(grid).all(), f"near enough to nash={nash} for ξ={ξ!r}"))
+    return grid
 
 
 def _inclusive(u: np.ndarray, μ: float) -> np.ndarray:
