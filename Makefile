@@ -27,7 +27,7 @@ else
 OUT := _build/$(MARKETSAI_SCALE)
 endif
 
-.PHONY: book test test_code test_site twins experiments bench lock clean lint
+.PHONY: book test test_code test_site test_smoke twins experiments bench lock clean lint
 
 book: .venv/.done
 	@echo "== Lectures ($(MARKETSAI_SCALE) scale): up to 2 minutes each the first time, seconds afterwards."
@@ -47,6 +47,10 @@ test_code: .venv/.done
 test_site: .venv/.done node_modules
 	@echo "== Tests of the book's pages, in a browser: 10 minutes."
 	$(BIN)/python -m pytest -m site
+
+test_smoke: .venv/.done
+	@echo "== The lectures at smoke scale: 5 minutes."
+	MARKETSAI_SCALE=smoke $(BIN)/python -m pytest tests/test_lectures.py
 
 lint: .venv/.done
 	$(BIN)/ruff check .
