@@ -41,12 +41,12 @@ test: test_code test_site
 	@echo "== All tests passed. Claims and verdicts: $(OUT)/_build/claims.json"
 
 test_code: .venv/.done
-	@echo "== Tests of the code: 10 minutes; lectures that are not in the cache are executed first."
-	$(BIN)/python -m pytest -m "not site"
+	@echo "== Tests of the code: 20 minutes; lectures that are not in the cache are executed first."
+	$(BIN)/python -m pytest --ignore=tests/test_site.py
 
 test_site: .venv/.done node_modules
-	@echo "== Tests of the book's pages, in a browser: 10 minutes."
-	$(BIN)/python -m pytest -m site
+	@echo "== Tests of the book's pages, in a browser: 15 minutes."
+	$(BIN)/python -m pytest tests/test_site.py
 
 test_smoke: .venv/.done
 	@echo "== The lectures at smoke scale: 5 minutes."

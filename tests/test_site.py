@@ -40,10 +40,7 @@ AUDITED = [view for view in VIEWS if view[1:] in ((WIDE, "light"), (NARROW, "dar
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
 FLAGS += "--disable-component-update --disable-sync"
 
-pytestmark = [
-    pytest.mark.site,
-    pytest.mark.skipif(not SITE.exists(), reason="the book is not built: run `make book`"),
-]
+pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the book is not built: run `make book`")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 needs_axe = pytest.mark.skipif(
     not AXE.exists(), reason="axe-core is not installed: run `make node_modules` with npm"
