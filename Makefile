@@ -1,6 +1,7 @@
 # make book    set up, execute the lectures, build the book
 # make test    set up, run all tests (they read the book that `make book` built);
-#              `make -j2 -Otarget test` runs those of the code and of the pages at once
+#              `make -j2 -Otarget test` runs those of the code and of the pages at once; test_smoke
+#              runs the lectures at smoke scale
 # make twins   write the notebooks for Colab, and the copies of the repository's address
 # make bench   measure speed against plain Python, quantecon and Stable-Baselines3
 # make experiments            list the experiments with their cost
