@@ -1,6 +1,7 @@
 """From a description to an economy that keeps the contract."""
 
 import functools
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,16 @@ from marketsai_lite.constructor.variables import (
     planned,
 )
 from marketsai_lite.constructor.words import Agents, Description
-from marketsai_lite.economy import Box, Exogenous, Group, like, namespace, padded, sample_action
+from marketsai_lite.economy import (
+    Box,
+    Exogenous,
+    Group,
+    Shocks,
+    like,
+    namespace,
+    padded,
+    sample_action,
+)
 from marketsai_lite.require import require
 
 
@@ -270,17 +280,7 @@ def _try(economy):
     z = economy.exo.shocks(economy.exo.initial(rng.random((3, economy.exo.width))))
     da = max(s.width for s in economy.actions)
     a = np.stack([padded(sample_action(s, rng, 3), da) for s in economy.actions], -2)
-    v = dict(economy._known)
-    v |= {name: f(x, z, a) for name, f in economy._base.items()}
-    for eq in economy.equations:
-        try:
-            with np.errstate(all="ignore"):
-                value = eq.function(*[v[k] for k in eq.needs])
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-            cure = f"a function of arrays (..., members) of {', '.join(eq.needs)}"
-            raise ValueError(f"equation of {eq.name}={problem!r}: must be {cure}") from error
-        v |= {eq.name: value} if type(eq.name) is str else _asked(eq.name, value, eq.name)
+    v = _computed(economy, x, z, a, "a function of arrays (..., members)")
     permitted = {1, *(t.count for t in d.agents)}
     for name, value in v.items():
         if name in economy._known:
@@ -300,6 +300,28 @@ def _try(economy):
             require(**{f"{t.name}: {what} {name}: members": (economy.widths[name], right, cure)})
     economy._set(groups=_grouped(economy, x, z))
     audit(economy, rng, periods=3)
+    torch = sys.modules.get("torch")
+    if torch:  # whoever climbs differentiates
+        lifted = [torch.as_tensor(u).requires_grad_() for u in (x, *z, a)]
+        right = "a function of tensors too: take log, exp, sqrt, total and mean from forms"
+        _computed(economy, lifted[0], Shocks(*lifted[1:3]), lifted[3], right)
+
+
+def _computed(economy, x, z, a, right):
+    """Every variable, by name; an equation that fails is named."""
+    v = dict(economy._known)
+    v |= {name: f(x, z, a) for name, f in economy._base.items()}
+    for eq in economy.equations:
+        try:
+            with np.errstate(all="ignore"):
+                value = eq.function(*[v[k] for k in eq.needs])
+            found = {eq.name: value} if type(eq.name) is str else _asked(eq.name, value, eq.name)
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            cure = f"{right}, of {', '.join(eq.needs)}"
+            raise ValueError(f"equation of {eq.name}={problem!r}: must be {cure}") from error
+        v |= found
+    return v
 
 
 def _grouped(economy, x, z):

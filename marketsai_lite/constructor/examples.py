@@ -217,6 +217,7 @@ def planning(chain, n=1, m=1, α=0.3, β=0.98, δ=0.04, φ=0.5, low=0.001, high=
         processes=(_productivity(chain, 1.0),),
         equations=(*spending, log_utility("c")),
         β=β,
+        takes=(),
     )
 
 

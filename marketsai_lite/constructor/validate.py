@@ -7,6 +7,7 @@ import numpy as np
 from marketsai_lite.constructor.equations import needed, ordered
 from marketsai_lite.constructor.flows import derived, endowment, flows, written
 from marketsai_lite.constructor.trade import markets
+from marketsai_lite.constructor.variables import long_run
 from marketsai_lite.constructor.words import (
     KINDS,
     SERVICES,
@@ -18,7 +19,7 @@ from marketsai_lite.constructor.words import (
     rows,
     types,
 )
-from marketsai_lite.economy import Exogenous, stationary
+from marketsai_lite.economy import Exogenous
 from marketsai_lite.require import number, require, whole
 
 MEAN = 1e-8  # by which the mean of a process may miss what it is said to be
@@ -100,7 +101,8 @@ def _agents(d):
         if t.choices:
             cure = "the variable that it maximizes; log_utility('c') finds one named 'utility'"
             _hold(f"{me}: utility", t.utility, t.utility, cure)
-            _hold(f"{me}: sees", t.sees, t.sees, "at least one variable: it chooses blindly")
+            cure = "at least one variable: it chooses blindly; let it see its endowment or a Memory"
+            _hold(f"{me}: sees", t.sees, t.sees, cure)
             _hold(f"{me}: outside", t.outside, not t.outside, "False: who chooses keeps books")
         else:
             _hold(f"{me}: sees", t.sees, not t.sees, "(): without choices it needs no information")
@@ -134,15 +136,11 @@ def _processes(d):
         _hold(f"{me}: names", p.names, len(p.names) == width, f"{width}, one for each column")
         own = 0 if p.chain.own_values is None else p.chain.own_values.shape[1]
         _hold(f"{me}: own", p.own, len(p.own) == own, f"{own}, one for each column of own_values")
-        means = stationary(p.chain.transition) @ p.chain.values
         if own:
             owners.append(p.of)
             known = p.of in [t.name for t in d.agents]
             _hold(f"{me}: of", p.of, known, "a type of agents, who draw it for themselves")
-            exo = p.chain
-            joint, P = Exogenous(exo.values, exo.transition, exo.own_values, exo.own_transition,
-                                 1).joint()  # fmt: skip
-            means = np.append(means, stationary(P) @ exo.own_values[joint[:, 1]])
+        means = np.concatenate(long_run(p.chain))
         _hold(f"{me}: mean", p.mean, len(p.mean) == len(means), f"{len(means)} numbers")
         for name, said, found in zip((*p.names, *p.own), p.mean, means, strict=True):
             right = abs(said - found) <= MEAN * max(1.0, abs(found))
@@ -189,11 +187,10 @@ def _sides(d):
                 _hold(f"{me}: {side}", t, t in names, f"of the types {names}")
         _hold(f"{me}: mechanism", m.mechanism, callable(m.mechanism),
               "a function (sell, buy, price=None, **given) -> Trade")  # fmt: skip
-        try:
-            inspect.signature(m.mechanism).bind("sell", "buy", None, **m.given)
-        except TypeError as error:
-            cure = f"what {m.mechanism.__name__} takes, {inspect.signature(m.mechanism)}: {error}"
-            raise ValueError(f"{me}: given={dict(m.given)!r}: must be {cure}") from error
+        takes = inspect.signature(m.mechanism)
+        missing = _missing(takes, m.given)
+        cure = f"what {m.mechanism.__name__} takes, {takes}: {missing}"
+        _hold(f"{me}: given", dict(m.given), not missing, cure)
         for side, brings in (("sell", m.sell), ("buy", m.buy)):
             here = types(m.sellers if side == "sell" else m.buyers)
             for kind, what in brings.items():
@@ -201,6 +198,15 @@ def _sides(d):
                 one = (what,) if isinstance(what, str) else tuple(what)
                 _hold(f"{me}: {side}: {kind}", one, len(one) == len(here),
                       f"a variable for each type, {here}")  # fmt: skip
+
+
+def _missing(takes, given):
+    """What a mechanism lacks, or has too much of, in Python's words."""
+    try:
+        takes.bind("sell", "buy", None, **given)
+    except TypeError as error:
+        return str(error)
+    return ""
 
 
 def _equations(d):
@@ -233,7 +239,8 @@ def _equations(d):
                 names = (what,) if isinstance(what, str) else what
                 uses += [(f"market {m.good}: {side}", name) for name in names]
     for where, name in uses:
-        _hold(where, name, name in found, "a variable: let an equation find it")
+        right = name in found and name not in d.parameters
+        _hold(where, name, right, "a variable, and not a parameter: let an equation find it")
     ordered(written(d) + derived(d) + markets(d))
 
 
@@ -297,6 +304,8 @@ def _seen(d):
             s = Seen(s) if isinstance(s, str) else s
             me = f"agents {t.name}: sees"
             _hold(me, s.name, s.name in found, "a variable of the description")
+            cure = "a variable: a parameter is always the same, and tells nobody anything"
+            _hold(me, s.name, s.name not in d.parameters, cure)
             _hold(f"{me} {s.name}: of", s.of, s.of in ("own", "all", "own first"),
                   "'own', 'all' or 'own first'")  # fmt: skip
             right = s.spread is None or 0 < number(s.spread) < np.inf

@@ -7,7 +7,16 @@ import numpy as np
 from marketsai_lite.constructor.flows import endowment
 from marketsai_lite.constructor.trade import members
 from marketsai_lite.constructor.words import Choice, Split, chosen, rows
-from marketsai_lite.economy import Box, Exogenous, Grid, constant, index, like, namespace
+from marketsai_lite.economy import (
+    Box,
+    Exogenous,
+    Grid,
+    constant,
+    index,
+    like,
+    namespace,
+    stationary,
+)
 
 
 def chains(d):
@@ -36,6 +45,16 @@ def chains(d):
     count = d.type(own.of).count
     exo = Exogenous(values, P, own.chain.own_values, Q, count)
     return exo, scale, {n: (j, _scale(own.chain.own_values[:, j])) for j, n in enumerate(own.own)}
+
+
+def long_run(chain):
+    """Means of a chain's values in the long run: of what all share, and of what each draws."""
+    means = stationary(chain.transition) @ chain.values
+    if chain.own_values is None:
+        return means, np.zeros(0)
+    alone = Exogenous(chain.values, chain.transition, chain.own_values, chain.own_transition, 1)
+    states, P = alone.joint()
+    return means, stationary(P) @ chain.own_values[states[:, 1]]
 
 
 def _scale(values):
