@@ -24,16 +24,8 @@ from marketsai_lite.constructor.variables import (
     planned,
 )
 from marketsai_lite.constructor.words import Agents, Description
-from marketsai_lite.economy import (
-    Box,
-    Exogenous,
-    Group,
-    Shocks,
-    like,
-    namespace,
-    padded,
-    sample_action,
-)
+from marketsai_lite.economy import Box, Exogenous, Group, Shocks, like, namespace, padded
+from marketsai_lite.economy import sample_action as drawn
 from marketsai_lite.require import require
 
 
@@ -57,6 +49,10 @@ def build(description: Description, *, planner: bool = False):
         If the description is not whole.  The error names the object, its field and the cure.
     """
     validate(description)
+    choices = (c for t in description.agents for c in t.choices)
+    grids = [c.name for c in choices if getattr(c, "grid", None) is not None]
+    right = f"False: a planner chooses numbers, and {grids} are chosen on grids"
+    require(planner=(planner, not (planner and grids), right))
     economy = Constructed(description, planner)
     _try(economy)
     return economy
@@ -260,6 +256,7 @@ class Constructed:
         aggregate, own = self._scales
         o += [(z.own[..., j] - c) / h for j, (c, h) in own.values()]
         o += [(z.aggregate[..., j : j + 1] - c) / h for j, (c, h) in aggregate.values()]
+        o = o or [z.aggregate]  # nothing ever changes
         return namespace(x).concatenate(o, -1)[..., None, :]
 
 
@@ -279,7 +276,7 @@ def _try(economy):
     x = economy.initial(rng.random((3, len(economy.state))))
     z = economy.exo.shocks(economy.exo.initial(rng.random((3, economy.exo.width))))
     da = max(s.width for s in economy.actions)
-    a = np.stack([padded(sample_action(s, rng, 3), da) for s in economy.actions], -2)
+    a = np.stack([padded(drawn(s, rng, 3), da) for s in economy.actions], -2)
     v = _computed(economy, x, z, a, "a function of arrays (..., members)")
     permitted = {1, *(t.count for t in d.agents)}
     for name, value in v.items():

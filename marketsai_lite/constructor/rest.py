@@ -87,11 +87,12 @@ def steady_state(economy, policy: Any = None, *, given="prices", tol=1e-8, max_i
     ValueError
         If an argument is wrong.
     """
-    boxes = all(isinstance(s, Box) for s in economy.actions)
+    names = zip(economy.agents, economy.actions, strict=True)
+    grids = [name for name, s in names if not isinstance(s, Box)]
     require(
-        actions=(economy.actions, boxes, "intervals: a choice on a grid has no derivative"),
         given=(given, given in ("prices", "policies"), "'prices' or 'policies'"),
         **stopping(tol, max_iter),
+        **{"choices on a grid": (grids, not grids, "none: only intervals have derivatives")},
     )
     z = at_means(economy)
     low, high = (_wide(economy, k) for k in (0, 1))
