@@ -3,7 +3,7 @@
 #              `make -j2 -Otarget test` runs those of the code and of the pages at once; test_smoke
 #              runs the lectures at smoke scale
 # make twins   write the notebooks for Colab, and the copies of the repository's address
-# make bench   measure speed against plain Python, quantecon and Stable-Baselines3
+# make bench   measure speed against plain Python, quantecon, Mesa, EconGym and Stable-Baselines3
 # make experiments            list the experiments with their cost
 # make experiments NAME=...   run one, resumably, and record what it finds
 # make lock    pin the newest versions that fit together
@@ -65,8 +65,8 @@ twins: .venv/.done
 experiments: .venv/.done $(if $(filter outside_%,$(NAME)),_build/outside/.done)
 	$(if $(filter outside_%,$(NAME)),_build/outside/bin,$(BIN))/python -m marketsai_lite.experiments $(NAME)
 
-bench: .venv/.done _build/outside/.done # algocomp: the public implementation of repeated games
-	$(BIN)/uv pip install -q -p $(BIN)/python algocomp==1.0.5
+bench: .venv/.done _build/outside/.done # others' games, agents and economies
+	$(BIN)/uv pip install -q -p $(BIN)/python algocomp==1.0.5 mesa==3.3.1 econgym==0.2.0
 	$(BIN)/python -m benchmarks
 
 .venv/.done: requirements.lock pyproject.toml
