@@ -27,14 +27,13 @@ from marketsai_lite.economy import Box, namespace
 from marketsai_lite.experiments import _deep, growth_market_agents
 from marketsai_lite.solutions import planner
 
-COST = 400
+COST = 300
 CHAOTIC = True
-CRITICS = "own", "everything"
 HIGH = 0.4  # largest share of output; learners begin at half of it
 PPO: dict[str, Any] = dict(
     agent="ppo",
     copies=64,
-    updates=60,
+    updates=48,
     steps=32,
     epochs=3,
     minibatches=4,
@@ -47,7 +46,7 @@ PPO: dict[str, Any] = dict(
 MADDPG: dict[str, Any] = dict(
     agent="maddpg",
     copies=32,
-    updates=600,
+    updates=480,
     hidden=(32,),
     critic_hidden=(64,),
     minibatch=128,
@@ -124,20 +123,24 @@ class _Private(CapitalMarket):
 
 def cells():
     """Return one cell for each plan, and one for each learner, critic and seed."""
+    two: dict[str, Any] = {"economy": "team", "N": 2}
     kinds: dict[str, dict[str, Any]] = {
-        "team of 2, PPO": {"economy": "team", "N": 2, "learner": "PPO"},
-        "team of 2, MADDPG": {"economy": "team", "N": 2, "learner": "MADDPG"},
-        "team of 2, PPO, λ = 1": {"economy": "team", "N": 2, "learner": "PPO, λ = 1"},
-        "team of 3, PPO": {"economy": "team", "N": 3, "learner": "PPO"},
-        "separate, PPO": {"economy": "team", "N": 2, "learner": "PPO", "shared": False},
-        "market, PPO": {"economy": "market", "learner": "PPO"},
-        "market, MADDPG": {"economy": "market", "learner": "MADDPG"},
+        "team of 2, PPO, own": two | {"learner": "PPO", "critic": "own"},
+        "team of 2, PPO, everything": two | {"learner": "PPO", "critic": "everything"},
+        "team of 2, PPO, λ = 1, own": two | {"learner": "PPO, λ = 1", "critic": "own"},
+        "team of 2, MADDPG, own": two | {"learner": "MADDPG", "critic": "own"},
+        "team of 2, MADDPG, everything": two | {"learner": "MADDPG", "critic": "everything"},
+        "team of 2, separate PPO, everything": two
+        | {"learner": "PPO", "critic": "everything", "shared": False},
     }
+    for critic in ("own", "everything"):
+        kinds |= {
+            f"team of 3, PPO, {critic}": two | {"N": 3, "learner": "PPO", "critic": critic},
+            f"market, PPO, {critic}": {"economy": "market", "learner": "PPO", "critic": critic},
+        }
     found: dict[str, dict[str, Any]] = {f"plan of {N}": {"economy": "plan", "N": N} for N in TEAMS}
-    for kind, about in kinds.items():
-        for critic in CRITICS:
-            for seed in SEEDS:
-                found[f"{kind}, {critic}, {seed}"] = about | {"critic": critic, "seed": seed}
+    for seed in SEEDS:
+        found |= {f"{kind}, {seed}": about | {"seed": seed} for kind, about in kinds.items()}
     return found
 
 
