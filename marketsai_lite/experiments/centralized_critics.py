@@ -4,7 +4,8 @@ A team of two households owns the capital of `Planner`: each sees its own capita
 productivity and that of both, gives a share of its output, and both earn their mean utility.  They
 share one policy, which PPO teaches with a critic that sees what a household sees ("own") or
 everything, in rounds of 32 periods with λ = 0.95.  In long rounds of 128 with λ = 1 the critic is
-little more than a baseline; the number of periods played and of steps is the same.
+little more than a baseline; the number of periods played and of steps is the same.  The critics of
+MADDPG see actions too, and have the whole say.
 
 Teams are judged by their mean discounted utility on paths of shocks that are drawn apart from those
 of the learners, next to the exact plan and the best constant share.
@@ -24,7 +25,7 @@ from marketsai_lite.economy import Box, namespace
 from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import planner
 
-COST = 150
+COST = 210
 CHAOTIC = True
 HIGH = 0.4  # largest share of output; learners begin at half of it
 PPO: dict[str, Any] = dict(
@@ -41,10 +42,23 @@ PPO: dict[str, Any] = dict(
     critic_rate=6e-3,
 )
 LONG = PPO | {"λ": 1.0, "steps": 128, "updates": 12, "minibatches": 16}
+MADDPG: dict[str, Any] = dict(
+    agent="maddpg",
+    copies=32,
+    updates=400,
+    hidden=(32,),
+    critic_hidden=(64,),
+    minibatch=128,
+    hedge=True,
+    rate=3e-4,
+    capacity=100_000,
+)
 LEARNERS = {
     "everything": PPO | {"critic": "everything"},
     "own": PPO | {"critic": "own"},
     "own, long": LONG | {"critic": "own"},
+    "MADDPG, everything": MADDPG | {"critic": "everything"},
+    "MADDPG, own": MADDPG | {"critic": "own"},
 }
 SEEDS = range(5)
 
