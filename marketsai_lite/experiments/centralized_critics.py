@@ -1,0 +1,177 @@
+"""Households that see themselves alone, taught by a critic that sees the same or everything.
+
+A team of two households owns the capital of `Planner`: each sees its own capital, its own
+productivity and that of both, gives a share of its output, and both earn their mean utility.  They
+share one policy, which PPO teaches with a critic that sees what a household sees ("own") or
+everything, in rounds of 32 periods with λ = 0.95.  In long rounds of 128 with λ = 1 the critic is
+little more than a baseline; the number of periods played and of steps is the same.  The critics of
+MADDPG see actions too, and have the whole say.
+
+Teams are judged by their mean discounted utility on paths of shocks that are drawn apart from those
+of the learners, next to the exact plan and the best constant share.
+
+Settings were tuned on a seed above 99, which is not reported, for both critics alike.  There are
+five seeds because a cell takes several seconds.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from marketsai_lite.economies.growth import SPREAD
+from marketsai_lite.economies.planner import Planner
+from marketsai_lite.economy import Box, namespace
+from marketsai_lite.experiments import _deep
+from marketsai_lite.solutions import planner
+
+COST = 210
+CHAOTIC = True
+HIGH = 0.4  # largest share of output; learners begin at half of it
+PPO: dict[str, Any] = dict(
+    agent="ppo",
+    copies=64,
+    updates=48,
+    steps=32,
+    epochs=3,
+    minibatches=4,
+    λ=0.95,
+    hedge=True,
+    hidden=(32,),
+    rate=6e-3,
+    critic_rate=6e-3,
+)
+LONG = PPO | {"λ": 1.0, "steps": 128, "updates": 12, "minibatches": 16}
+MADDPG: dict[str, Any] = dict(
+    agent="maddpg",
+    copies=32,
+    updates=400,
+    hidden=(32,),
+    critic_hidden=(64,),
+    minibatch=128,
+    hedge=True,
+    rate=3e-4,
+    capacity=100_000,
+)
+LEARNERS = {
+    "everything": PPO | {"critic": "everything"},
+    "own": PPO | {"critic": "own"},
+    "own, long": LONG | {"critic": "own"},
+    "MADDPG, everything": MADDPG | {"critic": "everything"},
+    "MADDPG, own": MADDPG | {"critic": "own"},
+}
+SEEDS = range(5)
+
+
+@dataclass(frozen=True, eq=False)
+class _Team:
+    """The households of a planner, who act by themselves and earn their mean utility.
+
+    Parameters
+    ----------
+    N : int
+        Households.
+    plan : Planner
+        Whose economy it is.
+    """
+
+    N: int = 2
+    plan: Planner = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "plan", Planner(self.N, high=HIGH))
+
+    @property
+    def agents(self):
+        return tuple(f"household {i + 1}" for i in range(self.N))
+
+    @property
+    def actions(self):
+        return (Box(np.array([self.plan.low]), np.array([self.plan.high])),) * self.N
+
+    @property
+    def state(self):
+        return self.plan.state
+
+    @property
+    def exo(self):
+        return self.plan.exo
+
+    @property
+    def β(self):
+        return self.plan.β
+
+    def initial(self, u):
+        return self.plan.initial(u)
+
+    def step(self, x, z, a):
+        x1, r = self.plan.step(x, z, a.swapaxes(-1, -2))
+        return x1, r + 0 * x
+
+    def observe(self, x, z):
+        (middle, half), (own_middle, own_half) = self.plan.scale
+        capital = (x - np.log(self.plan.k_ss)) / SPREAD
+        own, all_ = (z.own[..., 0] - own_middle) / own_half, (z.aggregate - middle) / half
+        return namespace(x).stack([capital, own, all_ + 0 * capital], -1)
+
+    def accounts(self, x, z, a):
+        return self.plan.accounts(x, z, a.swapaxes(-1, -2))
+
+
+def team_of(N):
+    """Return the economy of a team of N households that act by themselves."""
+    return _Team(N)
+
+
+def cells():
+    """Return the cell of the plan, and one for each learner and seed."""
+    found: dict[str, dict[str, Any]] = {"plan": {}}
+    for seed in SEEDS:
+        found |= {f"{learner}, {seed}": {"learner": learner, "seed": seed} for learner in LEARNERS}
+    return found
+
+
+def run(learner=None, seed=None):
+    """Solve the plan, or train a team; return utilities and shares of output that are given."""
+    economy = team_of(2)
+    if learner is None:
+        return plan(economy)
+
+    def judge(update, act):
+        value, share = judged(economy, lambda x, z: act(economy.observe(x, z)))
+        return {"utility": value, "share": share}
+
+    settings = LEARNERS[learner] | {"team": True}
+    settings["log_every"] = settings["updates"] // 4
+    curves = _deep.train(economy, seed=seed, on_log=judge, **settings).curves
+    return {name: curves[name] for name in ("update", "samples", "utility", "share")}
+
+
+def plan(economy):
+    """Return utility and share of the plan, and the utility of the best constant share."""
+    exact = planner.solve(economy.plan)
+
+    def constant(s):
+        return judged(economy, lambda x, z: np.full((*x.shape, 1), s))[0]
+
+    shares = economy.plan.s_ss * np.array([0.95, 1.0, 1.05])
+    utility, share = judged(economy, lambda x, z: exact.policy(x, z).swapaxes(-1, -2))
+    bend, slope, _ = np.polyfit(shares, [constant(s) for s in shares], 2)
+    best = -slope / (2 * bend)
+    return {"utility": utility, "share": share, "constant": constant(best), "best": best}
+
+
+def judged(economy, policy, periods=200, size=32, seed=1_000):
+    """Return mean discounted utility, and the mean share, on paths that are the same for all."""
+    rng, exo = np.random.default_rng(seed), economy.exo
+    x = economy.initial(rng.random((size, len(economy.state))))
+    i = exo.initial(rng.random((size, exo.width)))
+    utility = share = 0.0
+    for t in range(periods):
+        z = exo.shocks(i)
+        a = policy(x, z)
+        x, r = economy.step(x, z, a)
+        utility = utility + economy.β**t * r.mean()
+        share = share + a.mean() / periods
+        i = exo.next(i, rng.random((size, exo.width)))
+    return float(utility), float(share)
