@@ -32,21 +32,20 @@ from marketsai_lite.solutions.krusell_smith_score import score
 COST = 280
 CHAOTIC = True
 UPDATES = 2_000
-CROWD: dict[
-    str, Any
-] = {  # of the gradient with full sight: more households, and no kink to begin with
-    "start": "means",
-    "n": 128,
-    "explorers": 32,
-    "updates": 800,
-    "average": 0.995,
-}
+# of the gradient with full sight: more households, and no kink to begin with
+CROWD: dict[str, Any] = {"start": "means", "n": 128, "explorers": 32, "updates": 800}
+CROWD |= {"average": 0.995}
 BLIND: dict[str, Any] = {"updates": 500, "band": 0.3}  # who does not see K lets it wander
 SEEN = {
     "own state and K": ("k", "e", "z", "K"),
     "own state and R": ("k", "e", "R"),
     "own state and z": ("k", "e", "z"),
     "own wealth": ("k",),
+}
+FURTHER = {
+    "own state and K": ("k", "e", "z", "K"),
+    "second moment": ("k", "e", "z", "K", "V"),
+    "distribution": ("k", "e", "z", "K", "D"),
 }
 MEANS = np.log([37, 38, 39.3, 40, 41])  # mean capital at which two rules are compared
 AT = 39.3  # mean capital, and
@@ -191,7 +190,7 @@ def consumption(economy, act, told=NOTHING):
     return policy
 
 
-def moments_told(economy, act, copies=4, households=2_000, quarters=2_000, drop=500):
+def moments_told(economy, act, copies=4, households=1_000, quarters=1_000, drop=300):
     """What log K tells of the moments that households see, in a panel that follows `act`.
 
     Returns
@@ -260,7 +259,10 @@ def examine(economy, act, pictures=True):
 
 
 def cells():
-    """Return five seeds of each kind of sight, households who move prices, and short cells."""
+    """Return five seeds of each kind of sight, households who move prices, and short cells.
+
+    Who sees beyond K is trained briefly, and so is who sees K alone, to be set beside them.
+    """
     found: dict[str, dict[str, Any]] = {}
     for sees in SEEN:
         for seed in range(5):
@@ -274,12 +276,16 @@ def cells():
         "copies": 16,
         "rate": 2e-3,
     }
+    for sees in FURTHER:
+        for seed in range(5):
+            given = {"sees": sees, "seed": seed, "start": "means", "updates": 200}
+            found[f"brief, {sees}, seed {seed}"] = given
     return found | {f"short, seed {seed}": {"seed": seed, "updates": 20} for seed in range(5)}
 
 
 def run(seed, sees="own state and K", start="income", n=64, explorers=16, **changes):
     """Train and examine; see `examine`."""
-    economy = Households(n=n, explorers=explorers, sees=SEEN[sees], start=start)
+    economy = Households(n=n, explorers=explorers, sees={**SEEN, **FURTHER}[sees], start=start)
     blind = {} if "K" in economy.sees else BLIND
     act = learn(economy, seed, **{**blind, **changes})
-    return examine(economy, act, pictures=changes.get("updates", UPDATES) > 100)
+    return examine(economy, act, pictures=changes.get("updates", UPDATES) > 300)
