@@ -8,7 +8,9 @@ from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.krusell_smith_households import LEVELS, Households
 from marketsai_lite.economy import Shocks
 from marketsai_lite.experiments import krusell_smith_agents as agents
+from marketsai_lite.experiments import recorded
 from marketsai_lite.experiments.krusell_smith_ppo import learn_from_experience
+from marketsai_lite.solutions.krusell_smith_score import ASKED
 
 SMALL = {"copies": 2, "periods": 3, "hidden": (8,)}
 
@@ -167,6 +169,32 @@ def test_ppo_answers_any_number_of_rows():
     o = economy.observe(*period(economy)).reshape(-1, 1, 6)
     np.testing.assert_allclose(act(o[:3]), act(o)[:3], atol=1e-6)
     assert act(o).shape == (20, 1, 1)
+
+
+MOST = {"distance": 0.25, "rule": 0.02, "gap": 0.002, "Euler": 4e-4, "unexplained": 1e-5}
+MEASURES = {
+    "forecast": "largest forecast error",
+    "distance": "largest distance",
+    "euler": "Euler",
+    "gap": "gap",
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_recorded_seed_of_the_gradient_is_as_good_as_asked(seed):
+    r = recorded("krusell_smith_agents").results[f"own state and K, seed {seed}"]
+    assert {k: r[k] for k, most in MOST.items() if not abs(r[k]) <= most} == {}
+    assert {k: r[m] for k, m in MEASURES.items() if not r[m] <= ASKED[k]} == {}
+    assert r["Gini"] == pytest.approx(0.2703, abs=0.03)
+
+
+def test_the_examination_rejects_households_whose_gradient_runs_through_prices():
+    cells = recorded("krusell_smith_agents").results.items()
+    planners = [r for name, r in cells if name.startswith("prices not given")]
+    assert planners
+    for r in planners:
+        assert r["unexplained"] < 1e-4  # R² notices nothing
+        assert all(r[m] > ASKED[k] for k, m in MEASURES.items())
 
 
 @pytest.mark.parametrize(
