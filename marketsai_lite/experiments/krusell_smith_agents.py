@@ -29,7 +29,7 @@ from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions import krusell_smith as classical
 from marketsai_lite.solutions.krusell_smith_score import score
 
-COST = 280
+COST = 380
 CHAOTIC = True
 UPDATES = 2_000
 # of the gradient with full sight: more households, and no kink to begin with
