@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from marketsai_lite.economies.krusell_smith import KrusellSmith
-from marketsai_lite.economies.krusell_smith_households import Households
+from marketsai_lite.economies.krusell_smith_households import LEVELS, Households
 from marketsai_lite.economy import Shocks
 from marketsai_lite.experiments import krusell_smith_agents as agents
+from marketsai_lite.experiments import recorded
 from marketsai_lite.experiments.krusell_smith_ppo import learn_from_experience
+from marketsai_lite.solutions.krusell_smith_score import ASKED
 
 SMALL = {"copies": 2, "periods": 3, "hidden": (8,)}
 
@@ -35,7 +37,10 @@ def test_without_learning_a_household_follows_the_simple_rule():
     L = economy.l * (1 - 0.07)
     labour_income = 0.64 * economy.k_ss**0.36 * L**0.64
     eaten = cash - economy.step(x, z, np.zeros((5, 3, 1)))[0]
-    np.testing.assert_allclose(eaten, 0.01 * cash + 0.99 * labour_income)
+    wanted = 0.01 * cash + 0.99 * labour_income
+    np.testing.assert_allclose(eaten, wanted)
+    within = cash - Households(3, start="means").step(x, z, np.zeros((5, 3, 1)))[0]
+    np.testing.assert_allclose(within, cash * wanted / np.hypot(cash, wanted))
     keeps = Households(3, start="wealth")
     np.testing.assert_allclose(keeps.step(x, z, np.zeros((5, 3, 1)))[0], x)
 
@@ -47,6 +52,49 @@ def test_who_is_poor_does_not_eat_more_than_there_is():
         x[:, 0] = 0.0
         x1, u = economy.step(x, z, np.full((5, 2, 1), 3.0))
         assert (x1 > 0).all() and np.isfinite(u).all()
+
+
+def test_within_their_means_the_rich_eat_what_they_want_and_the_poor_what_there_is():
+    economy = Households(1, start="means")
+    labour_income = 0.64 * economy.k_ss**0.36 * (economy.l * 0.93) ** 0.64
+    cash = np.array([0.05, 1e4])
+    eaten = economy.consumption(0.0 * cash, cash, 0.0)
+    np.testing.assert_allclose(eaten, [0.05, 0.01 * 1e4 + 0.99 * labour_income], rtol=1e-3)
+    cash = np.linspace(0.05, 20, 2_000)
+    saved = cash - economy.consumption(0.0 * cash, cash, 0.0)
+    assert (saved > 0).all() and (np.diff(saved) > 0).all() and (np.diff(saved, 2) > 0).all()
+
+
+def test_moments_are_those_of_the_households_who_have_mass():
+    x = np.array([[1.0, 3.0, 500.0]])
+    economy = Households(3, explorers=1, sees=("k", "V", "D"))
+    V, *below = economy.moments(x)[0]
+    assert V == pytest.approx(10 * (np.log(5 / 4) - 0.22))
+    k_ss = economy.k_ss
+    shares = [(np.array([1, 3]) < level * k_ss).mean() for level in LEVELS]
+    np.testing.assert_allclose(below, 4 * np.array(shares) - 2)
+    z = economy.exo.shocks(economy.exo.initial(np.full((1, economy.exo.width), 0.5)))
+    shown = economy.observe(x, z)
+    np.testing.assert_allclose(shown[0, :, 2:], np.tile([V, *below], (3, 1)))
+    assert Households(3).moments(x).shape == (1, 0)
+
+
+def test_a_spread_of_wealth_around_one_mean_is_seen_by_those_who_see_moments():
+    k = np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 0.1, 0.1, 2.8]]) * Households(4).k_ss
+    for sees, told in ((("k", "K"), False), (("k", "K", "V"), True), (("k", "K", "D"), True)):
+        economy = Households(4, sees=sees)
+        u = np.full((2, economy.exo.width), 0.5)
+        one, other = economy.observe(k, economy.exo.shocks(economy.exo.initial(u)))[:, 0]
+        assert (np.abs(one - other).max() > 1e-3) == told
+
+
+def test_what_capital_tells_of_the_moments_is_fitted_in_a_panel():
+    """Who all eat the share that keeps wealth keep its spread, whatever the times."""
+    economy = Households(8, explorers=2, sees=("k", "K", "V"), start="wealth")
+    told = agents.moments_told(economy, lambda o: np.zeros((*o.shape[:-1], 1)), 2, 500, 80, 20)
+    spread = 10 * (np.log(1 + (1.8**2 / 12)) - 0.22)  # of uniform wealth, from 0.1 to 1.9
+    K = np.log(economy.k_ss)
+    np.testing.assert_allclose(told[:, 0] + told[:, 1] * K, spread, atol=0.15)
 
 
 def test_a_household_sees_what_is_named_and_nothing_else():
@@ -121,6 +169,32 @@ def test_ppo_answers_any_number_of_rows():
     o = economy.observe(*period(economy)).reshape(-1, 1, 6)
     np.testing.assert_allclose(act(o[:3]), act(o)[:3], atol=1e-6)
     assert act(o).shape == (20, 1, 1)
+
+
+MOST = {"distance": 0.25, "rule": 0.02, "gap": 0.002, "Euler": 4e-4, "unexplained": 1e-5}
+MEASURES = {
+    "forecast": "largest forecast error",
+    "distance": "largest distance",
+    "euler": "Euler",
+    "gap": "gap",
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_recorded_seed_of_the_gradient_is_as_good_as_asked(seed):
+    r = recorded("krusell_smith_agents").results[f"own state and K, seed {seed}"]
+    assert {k: r[k] for k, most in MOST.items() if not abs(r[k]) <= most} == {}
+    assert {k: r[m] for k, m in MEASURES.items() if not r[m] <= ASKED[k]} == {}
+    assert r["Gini"] == pytest.approx(0.2703, abs=0.03)
+
+
+def test_the_examination_rejects_households_whose_gradient_runs_through_prices():
+    cells = recorded("krusell_smith_agents").results.items()
+    planners = [r for name, r in cells if name.startswith("prices not given")]
+    assert planners
+    for r in planners:
+        assert r["unexplained"] < 1e-4  # R² notices nothing
+        assert all(r[m] > ASKED[k] for k, m in MEASURES.items())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ and the forecasting rule fits as well as ever.
 """
 
 import copy
+import dataclasses
 import functools
 import math
 from typing import Any
@@ -28,9 +29,12 @@ from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions import krusell_smith as classical
 from marketsai_lite.solutions.krusell_smith_score import score
 
-COST = 280
+COST = 380
 CHAOTIC = True
 UPDATES = 2_000
+# of the gradient with full sight: more households, and no kink to begin with
+CROWD: dict[str, Any] = {"start": "means", "n": 128, "explorers": 32, "updates": 800}
+CROWD |= {"average": 0.995}
 BLIND: dict[str, Any] = {"updates": 500, "band": 0.3}  # who does not see K lets it wander
 SEEN = {
     "own state and K": ("k", "e", "z", "K"),
@@ -38,9 +42,15 @@ SEEN = {
     "own state and z": ("k", "e", "z"),
     "own wealth": ("k",),
 }
+FURTHER = {
+    "own state and K": ("k", "e", "z", "K"),
+    "second moment": ("k", "e", "z", "K", "V"),
+    "distribution": ("k", "e", "z", "K", "D"),
+}
 MEANS = np.log([37, 38, 39.3, 40, 41])  # mean capital at which two rules are compared
 AT = 39.3  # mean capital, and
 LOOK = np.linspace(0.0, 1.0, 60) ** 2 * 150  # wealth, at which a policy is kept
+NOTHING = np.zeros((2, 2, 0))
 PART = slice(1_000, 2_000, 5)  # of the path of the examination
 
 
@@ -116,12 +126,12 @@ def learn(
 
     def choose(x, i):
         """Cash on hand, consumption, and the return, at wealth `x` and shocks `i`."""
-        z, K = batch.exo.shocks(i), economy.mean(x)
+        z, K, moments = batch.exo.shocks(i), economy.mean(x), economy.moments(x).detach()
         m = economy.market(x, z)
         if given == "prices":
             K, m = K.detach(), m.detach()
         cash = economy.cash(x, z, m)
-        a = net(economy.seen(x, K, m, z))[..., 0]
+        a = net(economy.seen(x, K, m, z, moments))[..., 0]
         return cash, economy.consumption(x, cash, a), m[..., :1]
 
     @torch.no_grad()
@@ -162,17 +172,51 @@ def learn(
     return act
 
 
-def consumption(economy, act):
-    """The policy c(k, K, z, s) that goes with actions, as `score` takes it."""
+def consumption(economy, act, told=NOTHING):
+    """The policy c(k, K, z, s) that goes with actions, as `score` takes it.
+
+    Moments of the distribution beyond K are those that `told`, of shape (2, 2, moments), gives:
+    intercept and slope in log K, in each aggregate state.
+    """
 
     def policy(k, K, z, s):
         k, K, z, s = (v[..., None] for v in np.broadcast_arrays(k, K, z, s))
         shocks = Shocks(np.concatenate([economy.Z[z], economy.u[z]], -1), 1.0 * s[..., None])
         m = KrusellSmith.market(economy, K, shocks, None)
-        a = act(economy.seen(k, K, m, shocks))[..., 0]
+        moments = told[z[..., 0], 0] + told[z[..., 0], 1] * np.log(K)
+        a = act(economy.seen(k, K, m, shocks, moments))[..., 0]
         return economy.consumption(k, economy.cash(k, shocks, m), a)[..., 0]
 
     return policy
+
+
+def moments_told(economy, act, copies=4, households=1_000, quarters=1_000, drop=300):
+    """What log K tells of the moments that households see, in a panel that follows `act`.
+
+    Returns
+    -------
+    array (2, 2, moments)
+        Intercept and slope in log K, in each aggregate state.
+    """
+    import torch
+
+    from marketsai_lite.views.batch import Batch
+
+    crowd = dataclasses.replace(economy, n=households, explorers=0)
+    batch, generator = Batch(crowd, copies), torch.Generator().manual_seed(0)
+    state, rows = batch.reset(generator), []
+    for _ in range(quarters):
+        seen = batch.observe(state)
+        times = (batch.shocks(state).aggregate[:, :1] > 1).double()
+        rows.append(torch.cat([times, crowd.mean(state.x).log(), crowd.moments(state.x)], 1))
+        actions = torch.as_tensor(act(seen), dtype=batch.dtype)
+        state = batch.advance(state, actions, batch.uniforms(generator)).state
+    times, K, *moments = torch.cat(rows[drop:]).double().numpy().T
+    line, found = np.stack([np.ones_like(K), K], 1), []
+    for z in (0, 1):
+        at = times == z
+        found.append(np.linalg.lstsq(line[at], np.stack(moments, 1)[at], rcond=None)[0])
+    return np.array(found)
 
 
 @functools.cache
@@ -187,7 +231,9 @@ def examine(economy, act, pictures=True):
     Distances, rules and gaps are in percent; "policy" is consumption (z, e, wealth) at `LOOK`, and
     "path" every fifth quarter of mean capital in a part of the examination.
     """
-    policy, solved = consumption(economy, act), reference()
+    beyond = {"V", "D"} & set(economy.sees)
+    told = moments_told(economy, act) if beyond else NOTHING
+    policy, solved = consumption(economy, act, told), reference()
     found = score(policy, economy, reference=solved)
     numbers = {
         "largest distance": found.distance[0],
@@ -213,11 +259,15 @@ def examine(economy, act, pictures=True):
 
 
 def cells():
-    """Return five seeds of each kind of sight, households who move prices, and short cells."""
+    """Return five seeds of each kind of sight, households who move prices, and short cells.
+
+    Who sees beyond K is trained briefly, and so is who sees K alone, to be set beside them.
+    """
     found: dict[str, dict[str, Any]] = {}
     for sees in SEEN:
         for seed in range(5):
-            found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed}
+            given = CROWD if "K" in SEEN[sees] else {}
+            found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed, **given}
     found["prices not given, seed 0"] = {
         "updates": 200,
         "seed": 0,
@@ -226,12 +276,16 @@ def cells():
         "copies": 16,
         "rate": 2e-3,
     }
+    for sees in FURTHER:
+        for seed in range(5):
+            given = {"sees": sees, "seed": seed, "start": "means", "updates": 200}
+            found[f"brief, {sees}, seed {seed}"] = given
     return found | {f"short, seed {seed}": {"seed": seed, "updates": 20} for seed in range(5)}
 
 
-def run(seed, sees="own state and K", **changes):
+def run(seed, sees="own state and K", start="income", n=64, explorers=16, **changes):
     """Train and examine; see `examine`."""
-    economy = Households(n=64, explorers=16, sees=SEEN[sees])
+    economy = Households(n=n, explorers=explorers, sees={**SEEN, **FURTHER}[sees], start=start)
     blind = {} if "K" in economy.sees else BLIND
     act = learn(economy, seed, **{**blind, **changes})
-    return examine(economy, act, pictures=changes.get("updates", UPDATES) > 100)
+    return examine(economy, act, pictures=changes.get("updates", UPDATES) > 300)
