@@ -158,6 +158,8 @@ def perron(α, e):
     cure = "such that owners of some goods alone always want another: else prices are not unique"
     require(α=(α, bool(reached.all()), cure))
     p = stationary(P) / E
+    right = bool((p > 0).all() and np.isfinite(p / p[0]).all())
+    require(α=(α, right, "such that prices are positive, finite numbers of this machine"))
     return p / p[0]
 
 
