@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 from marketsai_lite.constructor import mechanisms as mech
-from marketsai_lite.solutions import exchange
+from marketsai_lite.solutions import auctions, exchange
 
 α = np.array([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.1, 0.2, 0.7]])
 e = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0], [2.0, 0.0, 1.0]])
@@ -124,15 +124,15 @@ def test_the_first_price_auction_leaves_nothing_to_gain(n):
     for v in (0.2, 0.7, 1.0):
         reply = minimize_scalar(lambda b, v=v: -(v - b) * min(b * n / (n - 1), 1) ** (n - 1),
                                 bounds=(0, v), options=dict(xatol=1e-10))  # fmt: skip
-        assert exchange.first_price(v, n) == pytest.approx(reply.x, abs=1e-6)
-    surplus = quad(lambda v: (v - exchange.first_price(v, n)) * v ** (n - 1), 0, 1)[0]
+        assert auctions.first_price(v, n) == pytest.approx(reply.x, abs=1e-6)
+    surplus = quad(lambda v: (v - auctions.first_price(v, n)) * v ** (n - 1), 0, 1)[0]
     assert surplus == pytest.approx(1 / (n * (n + 1)))
 
 
 def test_the_double_auction_leaves_nothing_to_gain():
     """Where a trade is possible, against asks uniform on [1/4, 11/12] and bids on [1/12, 3/4]."""
     for t in (0.3, 0.5, 0.7):
-        bid, ask = exchange.double_auction(t, t)
+        bid, ask = auctions.double_auction(t, t)
         buyer = minimize_scalar(lambda b, t=t: -quad(lambda s: t - (b + s) / 2, 1 / 4, b)[0],
                                 bounds=(1 / 4, 11 / 12), options=dict(xatol=1e-9))  # fmt: skip
         seller = minimize_scalar(lambda s, t=t: -quad(lambda b: (b + s) / 2 - t, s, 3 / 4)[0],
@@ -140,7 +140,7 @@ def test_the_double_auction_leaves_nothing_to_gain():
         assert bid == pytest.approx(buyer.x, abs=1e-5)
         assert ask == pytest.approx(seller.x, abs=1e-5)
     v, c = ((np.indices((1_000, 1_000)) + 0.5) / 1_000).reshape(2, -1)
-    bid, ask = exchange.double_auction(v, c)
+    bid, ask = auctions.double_auction(v, c)
     assert ((v - c) * (bid >= ask)).mean() == pytest.approx(9 / 64, abs=3e-4)
 
 
@@ -176,9 +176,9 @@ def test_the_highest_bid_pays_itself(rng):
         (lambda: exchange.tâtonnement(wants, e, np.ones(3), 1, 0.5), "^T=0.5: must be an integer"),
         (lambda: exchange.trading_post(1, 2), "^n=1: must be an integer >= 2"),
         (lambda: exchange.trading_post(2, 2, 1.0), "^α=1.0: must be in"),
-        (lambda: exchange.first_price(1.1, 2), "^v=.*in \\[0, 1\\]"),
-        (lambda: exchange.first_price(0.5, 1), "^n=1: must be an integer >= 2"),
-        (lambda: exchange.double_auction(0.5, -0.1), "^c=.*in \\[0, 1\\]"),
+        (lambda: auctions.first_price(1.1, 2), "^v=.*in \\[0, 1\\]"),
+        (lambda: auctions.first_price(0.5, 1), "^n=1: must be an integer >= 2"),
+        (lambda: auctions.double_auction(0.5, -0.1), "^c=.*in \\[0, 1\\]"),
     ],
 )
 def test_wrong_arguments_are_named(call, message):

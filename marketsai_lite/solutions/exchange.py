@@ -1,4 +1,4 @@
-r"""Equilibria of markets: exchange at prices that clear, trading posts, auctions.
+r"""Equilibria of exchange: prices that clear all markets at once, and trading posts.
 
 In an exchange economy agent i owns :math:`e_i`, a vector of goods, and buys :math:`x_i(p)` at
 prices p.  Excess demand is :math:`z(p) = \sum_i (x_i(p) - e_i)`; it depends on relative prices
@@ -11,8 +11,6 @@ Scarf, H. (1960): Some examples of global instability of the competitive equilib
 Economic Review 1(3).
 Shapley, L. S. and M. Shubik (1977): Trade using one commodity as a means of payment, Journal of
 Political Economy 85(5).
-Chatterjee, K. and W. Samuelson (1983): Bargaining under incomplete information, Operations Research
-31(5).
 """
 
 import warnings
@@ -46,7 +44,17 @@ class Cleared(NamedTuple):
 
 
 class Post(NamedTuple):
-    """What each seller offers and each buyer bids at a trading post, and the price."""
+    """An equilibrium of a trading post.
+
+    Attributes
+    ----------
+    offer : float
+        Units of the good that each seller offers.
+    bid : float
+        Units of money that each buyer bids.
+    price : float
+        Money per unit of the good.
+    """
 
     offer: float
     bid: float
@@ -299,59 +307,6 @@ def trading_post(n, m, α=0.5):
     q = (1 - α) * (n - 1) / (n - 1 + α)
     b = α * (m - 1) / (m - α)
     return Post(q, b, m * b / (n * q))
-
-
-def first_price(v, n):
-    r"""Return the equilibrium bid :math:`(n-1)\,v/n` for one good that goes to the highest bid.
-
-    Each of n bidders knows its own value, uniform on [0, 1], and pays its bid if it wins (Vickrey,
-    1961).  Where all bid so, the good earns :math:`(n-1)/(n+1)`, and a bidder
-    :math:`1/(n(n+1))` before it knows its value.
-
-    Parameters
-    ----------
-    v : array_like
-        Values, in [0, 1].
-    n : int
-        Number of bidders, at least 2.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
-    """
-    v = array("v", v)
-    require(v=(v, bool(((v >= 0) & (v <= 1)).all()), "in [0, 1]"),
-            n=(n, whole(n, 2), "an integer >= 2"))  # fmt: skip
-    return (n - 1) / n * v
-
-
-def double_auction(v, c):
-    r"""Return bid and ask of a buyer and a seller who split the difference between the two.
-
-    The value v and the cost c are uniform on [0, 1], each known to its owner alone, and they trade
-    at the mean of bid and ask if the bid is at least the ask.  The equilibrium with straight lines
-    is :math:`1/12 + 2v/3` and :math:`1/4 + 2c/3` (Chatterjee and Samuelson, 1983).  They trade
-    where :math:`v - c \ge 1/4`, and so gain 9/64 of a possible 1/6 on average.
-
-    Parameters
-    ----------
-    v, c : array_like
-        In [0, 1].
-
-    Returns
-    -------
-    bid, ask : array
-
-    Raises
-    ------
-    ValueError
-        If a value or a cost lies outside [0, 1].
-    """
-    v, c = array("v", v), array("c", c)
-    for name, x in (("v", v), ("c", c)):
-        require(**{name: (x, bool(((x >= 0) & (x <= 1)).all()), "in [0, 1]")})
-    return 1 / 12 + 2 * v / 3, 1 / 4 + 2 * c / 3
 
 
 def _endowments(e):

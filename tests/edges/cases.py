@@ -16,6 +16,7 @@ from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economy import Exogenous, ar1, own_chains, stationary
 from marketsai_lite.solutions import (
+    auctions,
     brock_mirman,
     cournot,
     egm,
@@ -185,8 +186,8 @@ CASES = {
         exchange.trading_post,
         lambda d: dict(n=d.count(2, 9), m=d.count(2, 10**6), α=d.unit()),
     ),
-    "first_price": (exchange.first_price, lambda d: dict(v=d.unit(), n=d.count(2, 9))),
-    "double_auction": (exchange.double_auction, lambda d: dict(v=d.unit(), c=d.unit())),
+    "first_price": (auctions.first_price, lambda d: dict(v=d.unit(), n=d.count(2, 9))),
+    "double_auction": (auctions.double_auction, lambda d: dict(v=d.unit(), c=d.unit())),
     "egm": (egm.solve, endogenous),
     "islands": (islands.solve, island_options),
     "brock_mirman": (brock_mirman.solve, closed),
