@@ -139,6 +139,16 @@ def call_auction(sell, buy, price=None):
     return Trade(p, sold, p * sold, bought, p * bought)
 
 
+def first_price(sell, buy, price=None):
+    """All that is offered goes to the highest bid, and is paid what was bid for a unit.
+
+    Sellers bring quantities and buyers bids, as prices; the earlier wins among equal bids.
+    """
+    p = _sorted(buy.price)[..., -1:] if price is None else price
+    bought = (_rank(-buy.price) < 1) * _sum(sell.quantity)
+    return Trade(p, sell.quantity, p * sell.quantity, bought, p * bought)
+
+
 def _sum(v):
     return v.sum(-1)[..., None]
 

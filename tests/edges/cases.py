@@ -16,9 +16,11 @@ from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.repeated_game import RepeatedGame
 from marketsai_lite.economy import Exogenous, ar1, own_chains, stationary
 from marketsai_lite.solutions import (
+    auctions,
     brock_mirman,
     cournot,
     egm,
+    exchange,
     hidden_demand,
     islands,
     logit_pricing,
@@ -67,14 +69,18 @@ from tests.edges.economies import (
 from tests.edges.solutions import (
     capital,
     chebyshev,
+    cleared,
     closed,
     endogenous,
     equivalent,
+    exchanged,
     firms,
     grid,
     island_options,
     many,
+    proportions,
     simulated,
+    wandering,
 )
 from tests.edges.tables import (
     dense,
@@ -168,6 +174,20 @@ CASES = {
     "cournot.nash": (cournot.nash, lambda d: dict(economy=quantities(d))),
     "cartel": (cournot.cartel, lambda d: dict(economy=quantities(d))),
     "competitive": (cournot.competitive, lambda d: dict(economy=quantities(d))),
+    "cobb_douglas": (exchange.cobb_douglas, exchanged("p")),
+    "leontief": (exchange.leontief, proportions),
+    "perron": (exchange.perron, exchanged()),
+    "tâtonnement": (
+        wandering,
+        lambda d: exchanged("p")(d) | dict(step=d.positive(), T=d.count(0, 3)),
+    ),
+    "walrasian": (cleared, lambda d: exchanged()(d) | dict(max_iter=d.count(1, 20))),
+    "trading_post": (
+        exchange.trading_post,
+        lambda d: dict(n=d.count(2, 9), m=d.count(2, 10**6), α=d.unit()),
+    ),
+    "first_price": (auctions.first_price, lambda d: dict(v=d.unit(), n=d.count(2, 9))),
+    "double_auction": (auctions.double_auction, lambda d: dict(v=d.unit(), c=d.unit())),
     "egm": (egm.solve, endogenous),
     "islands": (islands.solve, island_options),
     "brock_mirman": (brock_mirman.solve, closed),

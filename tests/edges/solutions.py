@@ -4,7 +4,7 @@ import numpy as np
 
 from marketsai_lite.economies.growth import Growth
 from marketsai_lite.economies.islands import Islands
-from marketsai_lite.solutions import islands
+from marketsai_lite.solutions import exchange, islands
 from tests.edges.draw import SCALE, WRONG
 from tests.edges.economies import countries, growth, households, isles
 
@@ -32,6 +32,31 @@ def grid(d):
         m=d.count(2, 15),
         ξ=d.rarely(d.one(0.0, 0.1, 1e9), *WRONG),
     )
+
+
+def exchanged(*extra):
+    """Tastes and endowments, and prices if wanted."""
+
+    def draw(d):
+        n, G = d.one(1, 3), d.one(1, 2, 4)
+        found = dict(α=d.damaged(d.rows(n, G)), e=d.damaged(d.g.random((n, G)) * d.one(*SCALE)))
+        p = d.damaged(np.exp(d.g.normal(size=G)) * d.one(*SCALE))
+        return found | {name: p for name in extra}
+
+    return draw
+
+
+def proportions(d):
+    x = exchanged("p")(d)
+    return dict(p=x["p"], a=x["α"], e=x["e"])
+
+
+def cleared(α, e, max_iter):
+    return exchange.walrasian(lambda p: exchange.cobb_douglas(p, α, e), e, max_iter=max_iter)
+
+
+def wandering(p, α, e, step, T):
+    return exchange.tâtonnement(lambda q: exchange.cobb_douglas(q, α, e), e, p, step, T)
 
 
 def endogenous(d):
