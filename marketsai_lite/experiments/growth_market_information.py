@@ -1,129 +1,135 @@
 """What two households in the market for capital goods gain by seeing more.
 
 Each household has a productivity of its own, high or low, which lasts; that of the whole economy is
-constant.  Policies see everything, or a household's own state and the last price, or mean capital
-alone, as `sees` of `CapitalMarket` has it.  All learn by their own gradients, where a household
-takes the other's policy as given.  Critics, which serve in training only, see all there is whatever
-policies see: with a critic as blind as its policy a household would not know what its own capital
-is worth.
+constant.  The log of the share that a household spends is linear in what it sees: all capital and
+all productivities; its own and the last price; or mean capital alone, as with `sees` of
+`CapitalMarket`.  Both climb the gradient of their own discounted utility, by damped Newton steps,
+where a household takes the rule of the other as given, until neither gains by another rule of its
+kind.  Then one of them learns anew, with everything in view, against the other as it is.
 
-Utility is discounted and averaged over households and over paths, which have the same first states
-and shocks in all cells, and times 1 - β, so that a difference is a share of consumption.  Settings
-were tuned on seed 100, which is not reported; there are five seeds because a cell takes most of a
-minute.
+A seed stands for the first states and the shocks of the hundred paths that are learned from.
+Utility is discounted, averaged over other paths, which are the same in all cells, and times 1 - β,
+so that a difference is a share of consumption.
 """
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from marketsai_lite.economies.capital_market import SEES, CapitalMarket
-from marketsai_lite.economy import Exogenous, namespace
+from marketsai_lite.economy import Exogenous
+from marketsai_lite.solutions import capital_market
 
-COST = 900
-CHAOTIC = True
-SEEDS = 5
-COPIES, HORIZON = 64, 50
-SETTINGS: dict[str, Any] = dict(
-    updates=300, steps=24, given="policies", hidden=(32,), fits=8, rate=2e-2
-)
-SHORT = 20  # updates of the cells that are small enough to be repeated
+COST = 150
+RTOL = 1e-5  # of rules that end where a slope is nearly zero
+SEEDS = 10
+PERIODS = 200  # of a path, whose last one stands for all that follow
+LEARNED, TESTED = 100, 1_000  # paths
+PART, ROUNDS, TOLERANCE = 0.8, 40, 1e-5  # of a Newton step; most steps; of the slope
 
 
-class Watched(CapitalMarket):
-    """Observations of all three kinds, one after the other, for policies that see one of them."""
+def cells():
+    """Return one cell for each kind of observation, and one that is soon computed again."""
+    full = {sees: {"sees": sees, "seeds": SEEDS, "alone": True} for sees in SEES}
+    return full | {"aggregates, two seeds": {"sees": "aggregates", "seeds": 2, "alone": False}}
 
-    def observe(self, x, z):
-        """Observations (..., N, d), the columns of the kinds in the order of `SEES`."""
-        return namespace(x).concatenate(self.kinds(x, z), -1)
 
-    def kinds(self, x, z):
-        """Observations of each kind; only that of prices needs the last price in the state."""
-        k = x[..., : self.N]
-        seen = zip(SEES, (k, x, k), strict=True)
-        return [CapitalMarket.observe(replace(self, sees=sees), v, z) for sees, v in seen]
+def run(sees, seeds, alone):
+    """Return what both are worth who see alike and, if wanted, one who alone sees everything.
+
+    Both utilities (seeds,), and the rules (seeds, d).
+    """
+    paths, fresh = draw(range(seeds), LEARNED), draw([1_000], TESTED)
+    rule = climb(paths, Rule(sees))
+    found = {"utility": utility(fresh, rule, rule), "rule": rule.θ}
+    if alone:
+        best = climb(paths, Rule("everything"), rule)
+        found["utility alone"] = utility(fresh, best, rule)
+    return {key: np.asarray(value) for key, value in found.items()}
 
 
 def market():
     """Return two households, each with its own productivity of .8 or 1.2, which lasts."""
     always, own = np.ones((1, 1)), np.array([[0.8], [1.2]])
     stay = np.array([[[[0.8, 0.2], [0.2, 0.8]]]])
-    return Watched(sees="prices", exo=Exogenous(always, always, own, stay, n=2))
+    return CapitalMarket(sees="prices", exo=Exogenous(always, always, own, stay, n=2))
 
 
-def columns(economy, sees):
-    """Return which columns of `Watched.observe` belong to a kind of observation."""
-    x, z = economy.initial(np.full(3, 0.5)), economy.exo.shocks(np.zeros(3, dtype=int))
-    width = [kind.shape[-1] for kind in economy.kinds(x, z)]
-    return np.repeat([kind == sees for kind in SEES], width)
+class Rule(NamedTuple):
+    """What is seen, and the coefficients (..., d) of the log of the share; they begin constant."""
+
+    sees: str
+    θ: Any = None
+
+    def start(self, seeds):
+        """Return rules that spend what replaces the stock of two who count today's price."""
+        d = {"everything": 5, "prices": 4, "aggregates": 2}[self.sees]
+        economy, θ = market(), np.zeros((seeds, d))
+        θ[:, 0] = np.log(capital_market.share(economy, capital_market.static(economy)))
+        return self._replace(θ=θ)
+
+    def share(self, economy, x, z, i):
+        """Return the share (...) that household i spends in states (..., 3)."""
+        k, j, productivity = x[..., :2] - np.log(economy.k_ss), 1 - i, z.own[..., 0] - 1
+        if self.sees == "everything":
+            seen = [k[..., i], k[..., j], productivity[..., i], productivity[..., j]]
+        elif self.sees == "prices":
+            seen = [k[..., i], x[..., 2] - np.log(economy.p_ss), productivity[..., i]]
+        else:
+            seen = [k.exp().mean(-1).log()]
+        terms = sum(self.θ[..., None, c + 1] * v for c, v in enumerate(seen))
+        return (self.θ[..., None, 0] + terms).exp()
 
 
-def cells():
-    """Return one cell for each kind of observation, length of training and seed."""
-    return {
-        f"{sees}, {updates} updates, seed {seed}": {"sees": sees, "updates": updates, "seed": seed}
-        for seed in range(SEEDS)
-        for updates in (SETTINGS["updates"], SHORT)
-        for sees in SEES
-    }
-
-
-def run(sees, updates, seed):
-    """Train; return utility, mean capital and how spending answers to productivity."""
-    economy = market()
-    act = learned(economy, sees, updates, seed)
-    return lives(economy, act)
-
-
-def learned(economy, sees, updates, seed):
-    """Train policies that see some columns, with critics that see all; return their `act`."""
+def draw(seeds, size):
+    """Return first states (seeds, size, 3) and the shocks of each period."""
     import torch  # slow to import
 
-    from marketsai_lite.deep import apg
-    from marketsai_lite.deep.train import train
-    from marketsai_lite.views.batch import Batch
-
-    known = torch.as_tensor(columns(economy, sees), dtype=torch.get_default_dtype())
-
-    class Partial(apg.APG):
-        """Its policies see some columns; what they do not see is always at its mean."""
-
-        def _act(self, o, h, turn):
-            return super()._act(o * known, h, turn)
-
-        def mode(self, o, h):
-            return super().mode(o * known, h)
-
-    class Config(apg.Config):
-        """Of a learner whose policies see some columns."""
-
-        def agent(self, world, rng):
-            return Partial(world, self, rng)
-
-    settings = SETTINGS | {"updates": updates, "log_every": updates}
-    return train(Batch(economy, COPIES, horizon=HORIZON), Config(**settings), seed).act
-
-
-def lives(economy, act, size=400, periods=400, seed=1):
-    """Follow a profile along random paths, which depend on nothing but `seed`."""
-    rng, N = np.random.default_rng(seed), economy.N
-    x, i = economy.initial(rng.random((size, 3))), economy.exo.initial(rng.random((size, 3)))
-    x[:, N:] = np.log(economy.p_ss)
-    total, stocks, good, bad = 0.0, 0.0, [], []
-    for t in range(periods):
+    economy, u = market(), []
+    for seed in seeds:
+        u.append(np.random.default_rng(seed).random((PERIODS + 2, size, 3)))
+    u = np.stack(u, 1)
+    x, i, shocks = economy.initial(u[0]), economy.exo.initial(u[1]), []
+    for u_t in u[2:]:
         z = economy.exo.shocks(i)
-        a = act(economy.observe(x, z))
-        rich = z.own[..., 0] > 1
-        good.append(a[rich].mean())
-        bad.append(a[~rich].mean())
-        x, r = economy.step(x, z, a)
-        total = total + (1 - economy.β) * economy.β**t * r.mean()
-        stocks += np.exp(x[:, :N]).mean() / periods
-        i = economy.exo.next(i, rng.random((size, 3)))
-    return {
-        "utility": total,
-        "capital": stocks,
-        "share in good times": np.mean(good),
-        "share in bad times": np.mean(bad),
-    }
+        shocks.append(type(z)(*(torch.as_tensor(v) for v in z)))
+        i = economy.exo.next(i, u_t)
+    return torch.as_tensor(x), shocks
+
+
+def utility(paths, own, rival):
+    """Return the utility (..., seeds) of household 1 with its rules, and its rival's (seeds, d)."""
+    import torch
+
+    economy, (x, shocks) = market(), paths
+    own, rival = (rule._replace(θ=torch.as_tensor(rule.θ)) for rule in (own, rival))
+    x, total, weight = x + 0 * own.θ[..., None, :1], 0.0, 1 - economy.β
+    for z in shocks:
+        s = torch.stack([own.share(economy, x, z, 0), rival.share(economy, x, z, 1)], -1)
+        x, r = economy.step(x, z, s.clip(economy.low, economy.high)[..., None])
+        total, weight = total + weight * r[..., 0].mean(-1), weight * economy.β
+    return total + weight / (1 - economy.β) * r[..., 0].mean(-1)
+
+
+def climb(paths, own, rival=None):
+    """Return the rules where household 1 comes to rest, one for each seed.
+
+    Without a `rival` the other household has the same rule, but does not move while it moves.
+    """
+    import torch
+
+    own = own.start(len(paths[0]))
+    d = own.θ.shape[-1]
+    h = 1e-4 * np.eye(d)[:, None]
+    for _ in range(ROUNDS):
+        θ = np.concatenate([own.θ[None], own.θ + h, own.θ - h])
+        θ = torch.tensor(θ, requires_grad=True)
+        utility(paths, own._replace(θ=θ), own if rival is None else rival).sum().backward()
+        slope, more, less = np.split(θ.grad.numpy(), [1, d + 1])
+        bend = np.moveaxis(more - less, 0, -1) / 2e-4
+        size, axes = np.linalg.eigh((bend + bend.swapaxes(-1, -2)) / 2)
+        step = np.einsum("sij,sj,skj,sk->si", axes, 1 / np.abs(size), axes, slope[0])
+        own = own._replace(θ=own.θ + PART * step.clip(-1, 1))
+        if np.abs(slope).max() < TOLERANCE:
+            return own
+    raise RuntimeError(f"the slope is still {np.abs(slope).max():.1e} after {ROUNDS} steps")
