@@ -85,10 +85,8 @@ def draw(seeds, size):
     """Return first states (seeds, size, 3) and the shocks of each period."""
     import torch  # slow to import
 
-    economy, u = market(), []
-    for seed in seeds:
-        u.append(np.random.default_rng(seed).random((PERIODS + 2, size, 3)))
-    u = np.stack(u, 1)
+    economy, shape = market(), (PERIODS + 2, size, 3)
+    u = np.stack([np.random.default_rng(seed).random(shape) for seed in seeds], 1)
     x, i, shocks = economy.initial(u[0]), economy.exo.initial(u[1]), []
     for u_t in u[2:]:
         z = economy.exo.shocks(i)
@@ -122,8 +120,8 @@ def climb(paths, own, rival=None):
     d = own.θ.shape[-1]
     h = 1e-4 * np.eye(d)[:, None]
     for _ in range(ROUNDS):
-        θ = np.concatenate([own.θ[None], own.θ + h, own.θ - h])
-        θ = torch.tensor(θ, requires_grad=True)
+        near = np.concatenate([own.θ[None], own.θ + h, own.θ - h])
+        θ: Any = torch.tensor(near, requires_grad=True)
         utility(paths, own._replace(θ=θ), own if rival is None else rival).sum().backward()
         slope, more, less = np.split(θ.grad.numpy(), [1, d + 1])
         bend = np.moveaxis(more - less, 0, -1) / 2e-4
