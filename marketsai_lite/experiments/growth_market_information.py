@@ -7,7 +7,7 @@ all productivities; its own and the last price; or mean capital alone, as with `
 where a household takes the rule of the other as given, until neither gains by another rule of its
 kind.  Then one of them learns anew, with everything in view, against the other as it is.
 
-A seed stands for the first states and the shocks of the hundred paths that are learned from.
+A seed stands for the first states and the shocks of the sixty paths that are learned from.
 Utility is discounted, averaged over other paths, which are the same in all cells, and times 1 - β,
 so that a difference is a share of consumption.
 """
@@ -20,11 +20,11 @@ from marketsai_lite.economies.capital_market import SEES, CapitalMarket
 from marketsai_lite.economy import Exogenous
 from marketsai_lite.solutions import capital_market
 
-COST = 150
+COST = 80
 RTOL = 1e-5  # of rules that end where a slope is nearly zero
 SEEDS = 10
-PERIODS = 200  # of a path, whose last one stands for all that follow
-LEARNED, TESTED = 100, 1_000  # paths
+PERIODS = 150  # of a path, whose last one stands for all that follow
+LEARNED, TESTED = 60, 1_000  # paths
 PART, ROUNDS, TOLERANCE = 0.8, 40, 1e-5  # of a Newton step; most steps; of the slope
 
 
@@ -117,14 +117,13 @@ def climb(paths, own, rival=None):
     import torch
 
     own = own.start(len(paths[0]))
-    d = own.θ.shape[-1]
-    h = 1e-4 * np.eye(d)[:, None]
+    h = 1e-4 * np.eye(own.θ.shape[-1])[:, None]
     for _ in range(ROUNDS):
-        near = np.concatenate([own.θ[None], own.θ + h, own.θ - h])
+        near = np.concatenate([own.θ[None], own.θ + h])
         θ: Any = torch.tensor(near, requires_grad=True)
         utility(paths, own._replace(θ=θ), own if rival is None else rival).sum().backward()
-        slope, more, less = np.split(θ.grad.numpy(), [1, d + 1])
-        bend = np.moveaxis(more - less, 0, -1) / 2e-4
+        slope, more = np.split(θ.grad.numpy(), [1])
+        bend = np.moveaxis(more - slope, 0, -1) / 1e-4
         size, axes = np.linalg.eigh((bend + bend.swapaxes(-1, -2)) / 2)
         step = np.einsum("sij,sj,skj,sk->si", axes, 1 / np.abs(size), axes, slope[0])
         own = own._replace(θ=own.θ + PART * step.clip(-1, 1))
