@@ -1,6 +1,7 @@
 # make book    set up, execute the lectures, build the book
 # make test    set up, run all tests (they read the book that `make book` built);
-#              `make -j2 -Otarget test` runs those of the code and of the pages at once
+#              `make -j2 -Otarget test` runs those of the code and of the pages at once; test_smoke
+#              runs the lectures at smoke scale
 # make twins   write the notebooks for Colab, and the copies of the repository's address
 # make bench   measure speed against plain Python, quantecon and Stable-Baselines3
 # make experiments            list the experiments with their cost
@@ -27,7 +28,7 @@ else
 OUT := _build/$(MARKETSAI_SCALE)
 endif
 
-.PHONY: book test test_code test_site twins experiments bench lock clean lint
+.PHONY: book test test_code test_site test_smoke twins experiments bench lock clean lint
 
 book: .venv/.done
 	@echo "== Lectures ($(MARKETSAI_SCALE) scale): up to 2 minutes each the first time, seconds afterwards."
@@ -41,12 +42,16 @@ test: test_code test_site
 	@echo "== All tests passed. Claims and verdicts: $(OUT)/_build/claims.json"
 
 test_code: .venv/.done
-	@echo "== Tests of the code: 10 minutes; lectures that are not in the cache are executed first."
-	$(BIN)/python -m pytest -m "not site"
+	@echo "== Tests of the code: 20 minutes; lectures that are not in the cache are executed first."
+	$(BIN)/python -m pytest --ignore=tests/test_site.py
 
 test_site: .venv/.done node_modules
-	@echo "== Tests of the book's pages, in a browser: 10 minutes."
-	$(BIN)/python -m pytest -m site
+	@echo "== Tests of the book's pages, in a browser: 15 minutes."
+	$(BIN)/python -m pytest tests/test_site.py
+
+test_smoke: .venv/.done
+	@echo "== The lectures at smoke scale: 5 minutes."
+	MARKETSAI_SCALE=smoke $(BIN)/python -m pytest tests/test_lectures.py
 
 lint: .venv/.done
 	$(BIN)/ruff check .

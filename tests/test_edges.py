@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import subprocess
 import sys
 
@@ -16,18 +17,19 @@ DRAWS = 10_000
 
 def test_ten_thousand_draws_in_a_process_of_its_own():
     """Neither a crash nor a call of ten seconds nor a NaN; the seed is another each time."""
-    seed = random.randrange(2**32)
+    words = [sys.executable, "-m", "tests.edges", str(random.randrange(2**32)), str(DRAWS)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.edges", str(seed), str(DRAWS)],
+        words,
         capture_output=True,
         text=True,
         encoding="utf-8",
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    told = f"To run it again: {shlex.join(words)}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, told
     counts = done.stdout.splitlines()[-1]
-    assert "'wrong'" not in counts and "'result'" in counts and "'refused'" in counts
+    assert "'wrong'" not in counts and "'result'" in counts and "'refused'" in counts, told
 
 
 def root(x):

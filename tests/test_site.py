@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import threading
+from contextlib import closing, contextmanager
+from typing import NamedTuple
 
 import pytest
 
@@ -16,16 +18,29 @@ SITE = book.build_dir() / "html"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = book.ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = [page.path for page in book.pages()]
-LECTURES = [page for page in book.pages() if page.path.startswith("lectures/")]
+LECTURES = {page.path: page for page in book.pages() if page.path.startswith("lectures/")}
 WIDE, NARROW = (1280, 900), (390, 844)
-VIEWS = [(WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")]
+
+
+class View(NamedTuple):
+    """A page of the book, the window's size and the reader's colors."""
+
+    path: str
+    size: tuple = WIDE
+    scheme: str = "light"
+
+
+VIEWS = [
+    View(path, size, scheme)
+    for path in [*PAGES, "genindex", "search"]
+    for size in (WIDE, NARROW)
+    for scheme in ("light", "dark")
+]
+AUDITED = [view for view in VIEWS if view[1:] in ((WIDE, "light"), (NARROW, "dark"))]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
 FLAGS += "--disable-component-update --disable-sync"
 
-pytestmark = [
-    pytest.mark.site,
-    pytest.mark.skipif(not SITE.exists(), reason="the book is not built: run `make book`"),
-]
+pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the book is not built: run `make book`")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 needs_axe = pytest.mark.skipif(
     not AXE.exists(), reason="axe-core is not installed: run `make node_modules` with npm"
@@ -56,39 +71,54 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser, address):
-    """Open a page and note what goes wrong on it."""
-    contexts = []
+    """Open a page in a context of its own and note what goes wrong on it."""
 
+    @contextmanager
     def opened(path, size=WIDE, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.wrong = []
-        page.on(
-            "console",
-            lambda m: m.type in ("error", "warning") and page.wrong.append(f"console: {m.text}"),
-        )
-        page.on("pageerror", lambda e: page.wrong.append(f"error: {e}"))
-        page.on("requestfailed", lambda r: page.wrong.append(f"failed: {r.url}"))
-        page.on("response", lambda r: r.status >= 400 and page.wrong.append(f"{r.status}: {r.url}"))
-        page.on(
-            "request",
-            lambda r: (
-                r.url.startswith((address, "data:", "blob:"))
-                or page.wrong.append(f"off-site: {r.url}")
-            ),
-        )
-        page.goto(f"{address}/{path}", wait_until="load")
-        page.evaluate("Promise.all([window.MathJax?.startup?.promise, document.fonts.ready])")
-        return page
+        window = {"width": size[0], "height": size[1]}
+        with closing(browser.new_context(viewport=window, color_scheme=scheme)) as context:
+            page = context.new_page()
+            page.wrong = []
+            page.on(
+                "console",
+                lambda m: (
+                    m.type in ("error", "warning") and page.wrong.append(f"console: {m.text}")
+                ),
+            )
+            page.on("pageerror", lambda e: page.wrong.append(f"error: {e}"))
+            page.on("requestfailed", lambda r: page.wrong.append(f"failed: {r.url}"))
+            page.on(
+                "response", lambda r: r.status >= 400 and page.wrong.append(f"{r.status}: {r.url}")
+            )
+            page.on(
+                "request",
+                lambda r: (
+                    r.url.startswith((address, "data:", "blob:"))
+                    or page.wrong.append(f"off-site: {r.url}")
+                ),
+            )
+            page.goto(f"{address}/{path}", wait_until="load")
+            page.evaluate("Promise.all([window.MathJax?.startup?.promise, document.fonts.ready])")
+            yield page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
+
+
+@pytest.fixture(scope="module")
+def page(request, visit):
+    """A view, loaded once: pytest lets its tests follow each other; those that click come last."""
+    path, size, scheme = request.param
+    with visit(f"{path}.html", size, scheme) as loaded:
+        loaded.view = request.param
+        yield loaded
+
+
+def over(views):
+    """Run a test over some views."""
+    names = [f"{path}-{size[0]}-{scheme}" for path, size, scheme in views]
+    return pytest.mark.parametrize("page", views, indirect=True, ids=names)
 
 
 def test_every_page_is_built():
@@ -105,34 +135,28 @@ def test_every_internal_link_and_anchor_resolves_and_nothing_is_loaded_off_site(
 
 
 @needs_chromium
-@pytest.mark.parametrize("path", [*PAGES, "genindex", "search"])
-def test_the_page_is_sound_in_every_view(path, visit):
-    for size, scheme in VIEWS:
-        page = visit(f"{path}.html", size, scheme)
-        view = f"{path} {size[0]} {scheme}"
-        assert not page.wrong, (view, page.wrong)
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme, view
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, (view, overflow)
-        formulas = page.locator("span.math, div.math").count()
-        assert page.locator("mjx-container").count() >= formulas, view
-        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, view
-        silent = page.eval_on_selector_all(
-            "img", "all => all.filter(i => !(i.alt || '').trim()).map(i => i.src)"
-        )
-        assert not silent, (view, silent)
-        broken = page.eval_on_selector_all(
-            "img", "all => all.filter(i => !i.naturalWidth).map(i => i.src)"
-        )
-        assert not broken, (view, broken)
+@over(VIEWS)
+def test_the_page_is_sound(page):
+    assert not page.wrong
+    assert page.evaluate("document.documentElement.dataset.theme") == page.view.scheme
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    formulas = page.locator("span.math, div.math").count()
+    assert page.locator("mjx-container").count() >= formulas
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    silent = page.eval_on_selector_all(
+        "img", "all => all.filter(i => !(i.alt || '').trim()).map(i => i.src)"
+    )
+    assert not silent
+    broken = page.eval_on_selector_all(
+        "img", "all => all.filter(i => !i.naturalWidth).map(i => i.src)"
+    )
+    assert not broken
 
 
 @needs_chromium
 @needs_axe
-@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")])
-@pytest.mark.parametrize("path", [*PAGES, "genindex", "search"])
-def test_axe_finds_no_serious_fault(path, size, scheme, visit):
-    page = visit(f"{path}.html", size, scheme)
+@over(AUDITED)
+def test_axe_finds_no_serious_fault(page):
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
     faults = [
@@ -145,9 +169,9 @@ def test_axe_finds_no_serious_fault(path, size, scheme, visit):
 
 
 @needs_chromium
-@pytest.mark.parametrize("lecture", LECTURES, ids=lambda p: p.path)
-def test_a_lecture_can_be_opened_in_colab(lecture, visit):
-    page = visit(f"{lecture.path}.html")
+@over([View(path) for path in LECTURES])
+def test_a_lecture_can_be_opened_in_colab(page):
+    lecture = LECTURES[page.view.path]
     found = page.eval_on_selector_all(
         "a[href*='colab.research.google.com']", "all => all.map(a => a.href)"
     )
@@ -157,49 +181,20 @@ def test_a_lecture_can_be_opened_in_colab(lecture, visit):
 
 
 @needs_chromium
-@pytest.mark.parametrize("path", PAGES)
-def test_links_to_the_repository_lead_to_its_one_address(path, visit):
-    page = visit(f"{path}.html")
+@over([View(path) for path in PAGES])
+def test_links_to_the_repository_lead_to_its_one_address(page):
     found = page.eval_on_selector_all("a[href*='github.com']", "all => all.map(a => a.href)")
     ours = [link for link in found if link.startswith(book.repository())]
-    assert f"{book.repository()}/edit/main/{path}.md" in ours
+    assert f"{book.repository()}/edit/main/{page.view.path}.md" in ours
     assert any(link.startswith(f"{book.repository()}/issues/new") for link in ours)
     name = book.slug().split("/")[1]
     assert not [link for link in found if name in link and link not in ours]
 
 
 @needs_chromium
-@pytest.mark.parametrize("lecture", LECTURES, ids=lambda p: p.path)
-def test_the_notebook_can_be_downloaded(lecture, visit):
-    page = visit(f"{lecture.path}.html")
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download the notebook").click()
-    assert download.value.suggested_filename == f"{lecture.path.split('/')[1]}.ipynb"
-    twin = (book.ROOT / f"{lecture.path}.ipynb").read_text(encoding="utf-8")
-    assert download.value.path().read_text(encoding="utf-8") == twin
-    assert (SITE / "_sources" / f"{lecture.path}.ipynb").read_text(
-        encoding="utf-8"
-    ) == twin  # the theme's button
-
-
-@needs_chromium
-@pytest.mark.parametrize("lecture", LECTURES, ids=lambda p: p.path)
-def test_hidden_solutions_open(lecture, visit):
-    page = visit(f"{lecture.path}.html")
-    solutions = page.locator("div.solution.toggle")
-    assert solutions.count() >= 3
-    for i in range(solutions.count()):
-        solution = solutions.nth(i)
-        body = solution.locator("section, .section").first
-        assert not body.is_visible()
-        solution.locator("button.toggle-button").click()
-        body.wait_for(state="visible")
-
-
-@needs_chromium
-@pytest.mark.parametrize("lecture", LECTURES, ids=lambda p: p.path)
-def test_the_book_numbers_things_as_the_notebook_does(lecture, visit):
-    page = visit(f"{lecture.path}.html")
+@over([View(path) for path in LECTURES])
+def test_the_book_numbers_things_as_the_notebook_does(page):
+    lecture = LECTURES[page.view.path]
     labels = scan(lecture, export.cells_of(lecture))
     checked = 0
     for label in labels.values():
@@ -214,35 +209,58 @@ def test_the_book_numbers_things_as_the_notebook_does(lecture, visit):
 
 
 @needs_chromium
-@pytest.mark.parametrize("lecture", LECTURES, ids=lambda p: p.path)
-def test_search_finds_the_lecture(lecture, visit):
-    title = (
-        (book.ROOT / f"{lecture.path}.md")
-        .read_text(encoding="utf-8")
-        .split("\n# ")[1]
-        .split("\n")[0]
-    )
+@over([View(path) for path in LECTURES])
+def test_the_notebook_can_be_downloaded(page):
+    lecture = LECTURES[page.view.path]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the notebook").click()
+    assert download.value.suggested_filename == f"{lecture.path.split('/')[1]}.ipynb"
+    twin = (book.ROOT / f"{lecture.path}.ipynb").read_text(encoding="utf-8")
+    assert download.value.path().read_text(encoding="utf-8") == twin
+    assert (SITE / "_sources" / f"{lecture.path}.ipynb").read_text(
+        encoding="utf-8"
+    ) == twin  # the theme's button
+
+
+@needs_chromium
+@over([View(path) for path in LECTURES])
+def test_hidden_solutions_open(page):
+    solutions = page.locator("div.solution.toggle")
+    assert solutions.count() >= 3
+    for i in range(solutions.count()):
+        solution = solutions.nth(i)
+        body = solution.locator("section, .section").first
+        assert not body.is_visible()
+        solution.locator("button.toggle-button").click()
+        body.wait_for(state="visible")
+
+
+@needs_chromium
+@pytest.mark.parametrize("path", LECTURES)
+def test_search_finds_the_lecture(path, visit):
+    text = (book.ROOT / f"{path}.md").read_text(encoding="utf-8")
+    title = text.split("\n# ")[1].split("\n")[0]
     word = max(re.findall(r"\w+", title), key=len)
-    page = visit(f"search.html?q={word}")
-    page.locator(f"#search-results a[href*='{lecture.path}.html']").first.wait_for()
-    assert not page.wrong
+    with visit(f"search.html?q={word}") as page:
+        page.locator(f"#search-results a[href*='{path}.html']").first.wait_for()
+        assert not page.wrong
 
 
 @needs_chromium
 def test_a_word_that_is_nowhere_is_not_found(visit):
-    page = visit("search.html?q=xylophonist")
-    answer = page.get_by_text("did not match any documents")
-    answer.wait_for()
-    assert answer.is_visible()
+    with visit("search.html?q=xylophonist") as page:
+        answer = page.get_by_text("did not match any documents")
+        answer.wait_for()
+        assert answer.is_visible()
 
 
 @needs_chromium
 def test_the_reader_can_switch_to_dark_and_back(visit):
-    page = visit(f"{PAGES[0]}.html")
     seen = set()
-    for _ in range(3):
-        page.locator("button.theme-switch-button:visible").first.click()
-        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    with visit(f"{PAGES[0]}.html") as page:
+        for _ in range(3):
+            page.locator("button.theme-switch-button:visible").first.click()
+            seen.add(page.evaluate("document.documentElement.dataset.theme"))
     assert seen == {"light", "dark"}
 
 
@@ -251,8 +269,8 @@ def test_the_ledger_shows_every_claim(visit):
     import json
 
     claims = json.loads((book.build_dir() / "claims.json").read_text(encoding="utf-8"))["claims"]
-    page = visit("book/ledger.html")
-    shown = page.locator("table.ledger tbody td:first-child code").all_inner_texts()
+    with visit("book/ledger.html") as page:
+        shown = page.locator("table.ledger tbody td:first-child code").all_inner_texts()
     assert shown == [claim["name"] for claim in claims]
 
 

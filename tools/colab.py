@@ -3,8 +3,10 @@
 ``python -m tools.colab [NAME ...]`` makes a fresh environment with Colab's versions of what the
 package needs, a stand-in for ``google.colab``, and a git setting that maps the repository's public
 address to this clone; it then executes each notebook from top to bottom, and checks that only this
-package and pettingzoo were newly installed. Without names, the first lecture runs at lecture scale
-and the others at smoke scale. Git serves committed files only, so commit first.
+package and pettingzoo were newly installed. The first notebook installs them; the others, whose
+first cell is the same, find them there and no ``google.colab``. Without names, the first lecture
+runs at lecture scale and the others at smoke scale. Git serves committed files only, so commit
+first.
 """
 
 import argparse
@@ -88,7 +90,6 @@ def main():
             **os.environ,
             "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(folder / "venv"),
-            "PYTHONPATH": str(folder / "stub"),
             "JUPYTER_PREFER_ENV_PATH": "1",
             "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": f"url.file://{book.ROOT}.insteadOf",
@@ -97,13 +98,15 @@ def main():
             "GIT_CONFIG_VALUE_1": "*",
         }
 
+        colab = {"PYTHONPATH": str(folder / "stub")}
+
         def run(name):
             empty = folder / f"run-{name}"
             empty.mkdir()
             start = time.perf_counter()
             size = "lecture" if name == names[0] else "smoke"
-            there = environment if asked else {**environment, "MARKETSAI_SCALE": size}
-            there = there if name == names[0] else {**there, **ONE}
+            there = environment | ({} if asked else {"MARKETSAI_SCALE": size})
+            there |= colab if name == names[0] else {**ONE, "PYTHONPATH": ""}
             command = [python, "-c", RUN, str(book.ROOT / "lectures" / f"{name}.ipynb")]
             done = subprocess.run(command, cwd=empty, env=there)
             words = "failed" if done.returncode else "ran"

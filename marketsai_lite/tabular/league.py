@@ -54,6 +54,7 @@ class Pool(NamedTuple):
 
 
 Rule = Callable[[Pool], np.ndarray]
+Weighting = Callable[[np.ndarray], np.ndarray]
 
 
 class Member(NamedTuple):
@@ -125,7 +126,7 @@ def variance(wins: ArrayLike) -> np.ndarray:
     return _shares(w * (1 - w))
 
 
-def among(pool: Pool, who: np.ndarray, f: Callable[[np.ndarray], np.ndarray] = even) -> np.ndarray:
+def among(pool: Pool, who: np.ndarray, f: Weighting = even) -> np.ndarray:
     """Return probabilities (P,) over the players marked in `who` (P,), shared out by f(wins).
 
     Raises
@@ -150,8 +151,11 @@ def fictitious(pool: Pool) -> np.ndarray:
     return among(pool, ~pool.now)
 
 
-def prioritized(pool: Pool, f: Callable[[np.ndarray], np.ndarray] = hard) -> np.ndarray:
-    """Meet the stored players, by PFSP with the weighting f: the rule of a league exploiter."""
+def prioritized(pool: Pool, f: Weighting = hard) -> np.ndarray:
+    """Meet stored players, by PFSP with weighting f.
+
+    It is the rule of a league exploiter.
+    """
     return among(pool, ~pool.now, f)
 
 
@@ -161,8 +165,9 @@ def exploit(pool: Pool, main: int = 0) -> np.ndarray:
 
 
 def main_agent(pool: Pool, alone: float = 0.35) -> np.ndarray:
-    """Meet yourself with probability `alone`, and the stored players by PFSP otherwise."""
-    return alone * self_play(pool) + (1 - alone) * prioritized(pool)
+    """Meet yourself with probability `alone`, else stored players by PFSP."""
+    others = prioritized(pool)
+    return alone * self_play(pool) + (1 - alone) * others
 
 
 def league(
