@@ -56,7 +56,15 @@ def market():
 
 
 class Rule(NamedTuple):
-    """What is seen, and the coefficients (..., d) of the log of the share; they begin constant."""
+    """The log of the share that a household spends, linear in what it sees.
+
+    Attributes
+    ----------
+    sees : str
+        What is seen, as in `CapitalMarket`.
+    θ : array (..., d)
+        Coefficients, the constant first.
+    """
 
     sees: str
     θ: Any = None
