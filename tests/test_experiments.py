@@ -237,11 +237,19 @@ def test_only_some_cells_are_computed_anew(repository):
     assert held["provenance"]["processor"] == processor()
     assert all(entry["processor"] == processor() for entry in held["cells"].values())
     assert re.search(r"invalid choice: 'other' \(choose from '?tiny", repository.run("other", rc=2))
-    told = repository.run("tiny", "--only", "nobody", rc=2)
+    told = repository.run("tiny", "--only", "B", "--only", "nobody", rc=2)
     assert "--only 'nobody': must be in the name of a cell, such as 'A, seed 1'" in told
     repository.edit("experiments/tiny.py", changed.replace("(1, 2)", "(1, 3)"))
     told = repository.run("tiny", "--only", "B", rc=2)
     assert "cells that are not recorded with the parameters they have now: A, seed 3" in told
+    repository.commit()
+    repository.run("tiny", "--only", "B, seed 1", "--only", "seed 3")
+    assert repository.read() == {
+        "A, seed 1": (0.25, first),
+        "A, seed 3": (1.5, repository.head),
+        "B, seed 1": (0.5, repository.head),
+        "B, seed 3": (1.5, repository.head),
+    }
     repository.record.unlink()
     told = repository.run("tiny", "--only", "B", rc=2)
     assert "tiny.json: run `python -m marketsai_lite.experiments tiny`, which writes it" in told

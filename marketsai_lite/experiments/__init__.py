@@ -12,7 +12,8 @@ Each experiment is one module of this package with
 
 ``python -m marketsai_lite.experiments`` lists them, and with a name runs one, resumably.  What a
 run found is a JSON file in ``recorded/``, with its provenance; lectures read it by `recorded`.
-``--only TEXT`` computes the cells whose names contain TEXT and takes the others from that file.
+``--only TEXT``, once or several times, computes the cells whose names contain TEXT and takes the
+others from that file.
 """
 
 import importlib

@@ -12,7 +12,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -123,17 +123,20 @@ def record(name: str, cells: Mapping, results: Mapping, folder: Path) -> Path:
     return path
 
 
-def others(name: str, cells: Mapping, only: str, folder: Path | None) -> dict[str, dict]:
-    """Return the recorded results of the cells whose names do not contain `only`, with origin.
+def others(name: str, cells: Mapping, only: Sequence[str], folder: Path | None) -> dict[str, dict]:
+    """Return the recorded results of the cells whose names contain no text of `only`, with origin.
 
     Raises
     ------
     ValueError
-        If `only` is in no name, or another cell is not recorded with the parameters it has now.
+        If one of `only` is in no name, or another cell is not recorded with the parameters it has
+        now.
     """
-    taken = [cell for cell in cells if only not in cell]
-    if len(taken) == len(cells):
-        raise ValueError(f"--only {only!r}: must be in the name of a cell, such as {taken[0]!r}")
+    for text in only:
+        if not any(text in cell for cell in cells):
+            such = next(iter(cells))
+            raise ValueError(f"--only {text!r}: must be in the name of a cell, such as {such!r}")
+    taken = [cell for cell in cells if only and not any(text in cell for text in only)]
     if not taken:
         return {}
     held = experiments.recorded(name, folder)
@@ -141,8 +144,8 @@ def others(name: str, cells: Mapping, only: str, folder: Path | None) -> dict[st
     new = [cell for cell in taken if held.parameters.get(cell) != asked[cell]]
     if new:
         raise ValueError(
-            f"--only {only!r}: must cover the cells that are not recorded with the parameters "
-            f"they have now: {', '.join(new)}"
+            f"--only {', '.join(map(repr, only))}: must cover the cells that are not recorded with "
+            f"the parameters they have now: {', '.join(new)}"
         )
     found = {}
     for cell in taken:
@@ -163,9 +166,11 @@ def main() -> None:
     parser.add_argument("--cluster", action="store_true", help="run on Ray")
     parser.add_argument(
         "--only",
-        default="",
+        action="append",
+        default=[],
         metavar="TEXT",
-        help="compute the cells whose names contain TEXT; take the others from the record",
+        help="compute the cells whose names contain TEXT (may be given several times); take the "
+        "others from the record",
     )
     parser.add_argument(
         "--folder",
