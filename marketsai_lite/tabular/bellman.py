@@ -8,7 +8,7 @@ current exogenous state, let
 * M: q -> v, ``v(s) = max_a q(s, a)`` over the feasible actions.
 
 The Bellman operator is T = M D E. Cutting the same cycle elsewhere gives R = E M D on values of
-post-decision states and S = D E M on Q-factors, so that E T = R E, D R = S D and M S = T M.
+post-decision states and F = D E M on Q-factors, so that E T = R E, D R = F D and M F = T M.
 
 References
 ----------
