@@ -1,8 +1,8 @@
 """Households of Krusell and Smith's economy learn from experience alone: PPO, without a model.
 
 They see their own wealth and employment, mean capital and the times, and what they enjoyed.  They
-begin with a simple rule that knows nothing of the economy, to keep your wealth or to live within
-your means; or, in a short run, with one that consumes your permanent income.
+begin with a simple rule: keep your wealth, which knows nothing, or live within your means, which is
+a smooth form of permanent income; short runs begin with permanent income itself.
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def learn_from_experience(economy, seed, **changes):
 
 
 def cells():
-    """Return five seeds from each rule that knows nothing, and short ones from the other."""
+    """Return five seeds from each of two rules, and short ones from a third."""
     found: dict[str, dict[str, Any]] = {}
     for start in ("wealth", "means"):
         for seed in range(5):
