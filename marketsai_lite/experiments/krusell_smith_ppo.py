@@ -1,7 +1,8 @@
 """Households of Krusell and Smith's economy learn from experience alone: PPO, without a model.
 
 They see their own wealth and employment, mean capital and the times, and what they enjoyed.  They
-begin with a simple rule: keep your wealth, which knows nothing, or consume your permanent income.
+begin with a simple rule: keep your wealth, which knows nothing, or live within your means, which is
+a smooth form of permanent income; short runs begin with permanent income itself.
 """
 
 from typing import Any
@@ -43,10 +44,11 @@ def learn_from_experience(economy, seed, **changes):
 
 
 def cells():
-    """Return three seeds from the rule that knows nothing, and short ones from the other."""
+    """Return five seeds from each of two rules, and short ones from a third."""
     found: dict[str, dict[str, Any]] = {}
-    for seed in range(3):
-        found[f"from wealth, seed {seed}"] = {"start": "wealth", "seed": seed}
+    for start in ("wealth", "means"):
+        for seed in range(5):
+            found[f"from {start}, seed {seed}"] = {"start": start, "seed": seed}
     short = {"start": "income", "updates": 2}
     return found | {f"short, seed {seed}": {**short, "seed": seed} for seed in range(5)}
 
