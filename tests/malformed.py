@@ -183,7 +183,8 @@ MALFORMED = {
     "a lambda": (dict(equations=with_equation(lambda b: b)), "^equations=.*plain function"),
     "a good without a source": (
         dict(agents=agents(maker=dict(endowment={}))), "^good kites: sources=.*nobody has it"),
-    "a good without a use": (dict(goods=goods(Good("tea"))), "^good tea: sources=.*nobody has it"),
+    "a good that nobody has": (
+        dict(goods=goods(Good("tea"))), "^good tea: sources=.*nobody has it"),
     "a good that vanishes": (
         dict(
             agents=agents(maker=dict(consumes={"kites": "flown"})),

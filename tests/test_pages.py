@@ -1,6 +1,7 @@
 """The sources of the lectures: lines that fit, cells that show something, numbers not typed."""
 
 import ast
+import itertools
 import re
 
 import pytest
@@ -70,6 +71,21 @@ def typed(text):
     return [text[max(0, a - 40) : b + 20].replace("\n", " ") for a, b in spans]
 
 
+def broken_tables(text):
+    """Return the rules under heads of tables that do not have as many columns."""
+
+    def width(row):
+        return re.sub(r"`[^`]*`|\$[^$]*\$", "", row).count("|")
+
+    rows = text.split("\n")
+    return [
+        rule
+        for head, rule in itertools.pairwise(rows)
+        if re.fullmatch(r"\|[-:| ]+\|", rule)
+        and not (width(head) == width(rule) and all(rule[1:-1].split("|")))
+    ]
+
+
 @pytest.fixture(params=LECTURES)
 def cells(request):
     """The code cells of a lecture."""
@@ -105,6 +121,11 @@ def test_a_cell_that_only_publishes_is_not_shown(cells):
 @pytest.mark.parametrize("name", LECTURES)
 def test_no_number_in_the_prose_is_typed(name):
     assert not typed(LECTURES[name].read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_tables_have_a_rule_for_each_column(name):
+    assert not broken_tables(LECTURES[name].read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", LECTURES)
@@ -152,3 +173,10 @@ def test_a_long_line_is_noticed_unless_it_is_not_shown():
     assert long_lines(new_code_cell(f"y = 1\n{line}")) == [line]
     assert not long_lines(new_code_cell(line[1:]))
     assert not long_lines(new_code_cell(line, metadata={"tags": ["remove-input"]}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"), [("|---|---|", False), ("|---||", True), ("|---|", True)]
+)
+def test_a_broken_table_is_noticed(rule, broken):
+    assert bool(broken_tables(f"| `a|b` | $|x|$ |\n{rule}\n| 1 | 2 |")) == broken
