@@ -18,6 +18,7 @@ from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
 from marketsai_lite.economies.lq_monopolist import LQMonopolist
 from marketsai_lite.economies.multi_country import MultiCountry
 from marketsai_lite.economies.planner import Planner
+from marketsai_lite.economies.planner_team import PlannerTeam
 from marketsai_lite.economies.private_signals import PrivateSignals
 from marketsai_lite.economies.rental_market import RentalMarket
 from marketsai_lite.economies.repeated_game import RepeatedGame
@@ -237,6 +238,7 @@ ECONOMIES = {
     "multi-country": lambda: MultiCountry(3),
     "long-plosser": lambda: LongPlosser(random_technology(3)),
     "planner": lambda: Planner(N=2, M=2),
+    "team of the planner": lambda: PlannerTeam(3),
     "rental market": lambda: RentalMarket(3),
     "two sectors": lambda: TwoSector(δ=0.1, exo=sectors()),
     "two sectors in markets": lambda: TwoSectorMarket(TwoSector(δ=0.1, exo=sectors()), 3, 2),

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from marketsai_lite.economies.planner import Planner
+from marketsai_lite.economies.planner_team import PlannerTeam
 from marketsai_lite.economy import Shocks, check_economy
 from marketsai_lite.experiments import centralized_critics
 
 
 @pytest.mark.parametrize("N", [2, 3])
 def test_a_team_does_what_its_planner_would_and_treats_its_members_alike(N):
-    team, plan, rng = centralized_critics.Team(N), Planner(N, high=0.4), np.random.default_rng(0)
+    team, plan, rng = PlannerTeam(N), Planner(N, high=0.4), np.random.default_rng(0)
     check_economy(team, rng)
     x = plan.initial(rng.random((5, N)))
     z = plan.exo.shocks(plan.exo.initial(rng.random((5, N + 1))))
@@ -31,8 +32,8 @@ def test_a_team_does_what_its_planner_would_and_treats_its_members_alike(N):
 
 
 def test_the_best_constant_share_is_the_best_of_its_neighbors():
-    held = centralized_critics.plan(centralized_critics.Team(2))
-    team, near = centralized_critics.Team(2), held["best"] * np.array([0.99, 1.01])
+    held = centralized_critics.plan(PlannerTeam(2))
+    team, near = PlannerTeam(2), held["best"] * np.array([0.99, 1.01])
     for s in near:
         other, _ = centralized_critics.judged(team, lambda x, z, s=s: np.full((*x.shape, 1), s))
         assert other < held["constant"] < held["utility"]

@@ -1,11 +1,10 @@
 """Households that see themselves alone, taught by a critic that sees the same or everything.
 
-A team of two households owns the capital of `Planner`: each sees its own capital, its own
-productivity and that of both, gives a share of its output, and both earn their mean utility.  They
-share one policy, which PPO teaches with a critic that sees what a household sees ("own") or
-everything, in rounds of 32 periods with λ = 0.95.  In long rounds of 128 with λ = 1 the critic is
-little more than a baseline; the number of periods played and of steps is the same.  The critics of
-MADDPG see actions too, and have the whole say.
+The economy is that of `PlannerTeam`, with two households.  Learners begin with half of the largest
+share that can be given.  Households share one policy, which PPO teaches with a critic that sees
+what a household sees ("own") or everything, in rounds of 32 periods with λ = 0.95.  In long rounds
+of 128 with λ = 1 the critic is little more than a baseline; the number of periods played and of
+steps is the same.  The critics of MADDPG see actions too, and have the whole say.
 
 Teams are judged by their mean discounted utility on paths of shocks that are drawn apart from those
 of the learners, next to the exact plan and the best constant share.
@@ -13,20 +12,16 @@ of the learners, next to the exact plan and the best constant share.
 Settings were tuned on a seed above 99, which is not reported, for both critics alike.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from marketsai_lite.economies.growth import SPREAD
-from marketsai_lite.economies.planner import Planner
-from marketsai_lite.economy import Box, namespace
+from marketsai_lite.economies.planner_team import PlannerTeam
 from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import planner
 
 COST = 420
 CHAOTIC = True
-HIGH = 0.4  # largest share of output; learners begin at half of it
 PPO: dict[str, Any] = dict(
     agent="ppo",
     copies=64,
@@ -62,61 +57,6 @@ LEARNERS = {
 SEEDS = range(10)
 
 
-@dataclass(frozen=True, eq=False)
-class Team:
-    """The households of a planner, who act by themselves and earn their mean utility.
-
-    Parameters
-    ----------
-    N : int
-        Households.
-    plan : Planner
-        Whose economy it is.
-    """
-
-    N: int = 2
-    plan: Planner = field(init=False)
-
-    def __post_init__(self):
-        object.__setattr__(self, "plan", Planner(self.N, high=HIGH))
-
-    @property
-    def agents(self):
-        return tuple(f"household {i + 1}" for i in range(self.N))
-
-    @property
-    def actions(self):
-        return (Box(np.array([self.plan.low]), np.array([self.plan.high])),) * self.N
-
-    @property
-    def state(self):
-        return self.plan.state
-
-    @property
-    def exo(self):
-        return self.plan.exo
-
-    @property
-    def β(self):
-        return self.plan.β
-
-    def initial(self, u):
-        return self.plan.initial(u)
-
-    def step(self, x, z, a):
-        x1, r = self.plan.step(x, z, a.swapaxes(-1, -2))
-        return x1, r + 0 * x
-
-    def observe(self, x, z):
-        (middle, half), (own_middle, own_half) = self.plan.scale
-        capital = (x - np.log(self.plan.k_ss)) / SPREAD
-        own, all_ = (z.own[..., 0] - own_middle) / own_half, (z.aggregate - middle) / half
-        return namespace(x).stack([capital, own, all_ + 0 * capital], -1)
-
-    def accounts(self, x, z, a):
-        return self.plan.accounts(x, z, a.swapaxes(-1, -2))
-
-
 def cells():
     """Return the cell of the plan, and one for each learner and seed."""
     found: dict[str, dict[str, Any]] = {"plan": {}}
@@ -127,7 +67,7 @@ def cells():
 
 def run(learner=None, seed=None):
     """Solve the plan, or train a team; return utilities and shares of output that are given."""
-    economy = Team()
+    economy = PlannerTeam()
     if learner is None:
         return plan(economy)
 
