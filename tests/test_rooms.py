@@ -42,10 +42,6 @@ RULES = {
         "numpy torch",
         "experiments economies economy solutions deep views.batch",
     ),
-    "experiments/growth_market_information.py": (  # likewise
-        "numpy torch",
-        "experiments economies economy solutions",
-    ),
     "experiments/": (
         "numpy",
         "experiments running economies economy solutions tabular deep views.table views.batch",
@@ -265,8 +261,7 @@ def test_a_file_of_the_deep_agents_is_read_in_one_go():
 def test_frameworks_appear_only_in_their_views():
     pattern = re.compile(rf"^\s*(?:import|from) ({'|'.join(FRAMEWORKS)})\b", re.M)
     outside, learner = "experiments/_stable_baselines3.py", "experiments/krusell_smith_agents.py"
-    rules = "experiments/growth_market_information.py"
-    allowed = ("views/", "running/", "deep/", "economy/check.py", outside, learner, rules)
+    allowed = ("views/", "running/", "deep/", "economy/check.py", outside, learner)
     for name in FILES:
         if not name.startswith(allowed):
             assert not pattern.search((PACKAGE / name).read_text(encoding="utf-8")), name

@@ -20,12 +20,13 @@ from marketsai_lite.economies.capital_market import SEES, CapitalMarket
 from marketsai_lite.economy import Exogenous
 from marketsai_lite.solutions import capital_market
 
-COST = 80
+COST = 60
 RTOL = 1e-5  # of rules that end where a slope is nearly zero
 SEEDS = 10
 PERIODS = 150  # of a path, whose last one stands for all that follow
 LEARNED, TESTED = 60, 1_000  # paths
 PART, ROUNDS, TOLERANCE = 0.8, 40, 1e-5  # of a Newton step; most steps; of the slope
+STEP = 1e-4  # of the differences by which slopes are found
 
 
 def cells():
@@ -84,35 +85,29 @@ class Rule(NamedTuple):
         elif self.sees == "prices":
             seen = [k[..., i], x[..., 2] - np.log(economy.p_ss), productivity[..., i]]
         else:
-            seen = [k.exp().mean(-1).log()]
+            seen = [np.log(np.exp(k).mean(-1))]
         terms = sum(self.θ[..., None, c + 1] * v for c, v in enumerate(seen))
-        return (self.θ[..., None, 0] + terms).exp()
+        return np.exp(self.θ[..., None, 0] + terms).clip(economy.low, economy.high)
 
 
 def draw(seeds, size):
     """Return first states (seeds, size, 3) and the shocks of each period."""
-    import torch  # slow to import
-
     economy, shape = market(), (PERIODS + 2, size, 3)
     u = np.stack([np.random.default_rng(seed).random(shape) for seed in seeds], 1)
     x, i, shocks = economy.initial(u[0]), economy.exo.initial(u[1]), []
     for u_t in u[2:]:
-        z = economy.exo.shocks(i)
-        shocks.append(type(z)(*(torch.as_tensor(v) for v in z)))
+        shocks.append(economy.exo.shocks(i))
         i = economy.exo.next(i, u_t)
-    return torch.as_tensor(x), shocks
+    return x, shocks
 
 
 def utility(paths, own, rival):
     """Return the utility (..., seeds) of household 1 with its rules, and its rival's (seeds, d)."""
-    import torch
-
     economy, (x, shocks) = market(), paths
-    own, rival = (rule._replace(θ=torch.as_tensor(rule.θ)) for rule in (own, rival))
     x, total, weight = x + 0 * own.θ[..., None, :1], 0.0, 1 - economy.β
     for z in shocks:
-        s = torch.stack([own.share(economy, x, z, 0), rival.share(economy, x, z, 1)], -1)
-        x, r = economy.step(x, z, s.clip(economy.low, economy.high)[..., None])
+        shares = own.share(economy, x, z, 0), rival.share(economy, x, z, 1)
+        x, r = economy.step(x, z, np.stack(shares, -1)[..., None])
         total, weight = total + weight * r[..., 0].mean(-1), weight * economy.β
     return total + weight / (1 - economy.β) * r[..., 0].mean(-1)
 
@@ -122,18 +117,20 @@ def climb(paths, own, rival=None):
 
     Without a `rival` the other household has the same rule, but does not move while it moves.
     """
-    import torch
-
     own = own.start(len(paths[0]))
-    h = 1e-4 * np.eye(own.θ.shape[-1])[:, None]
+    d = own.θ.shape[-1]
+    e = STEP * np.eye(d)[:, None]
+    pairs = (e + e[:, None]).reshape(d * d, 1, d)
+    near = np.concatenate([e, -e, pairs, 0 * e[:1]])
     for _ in range(ROUNDS):
-        near = np.concatenate([own.θ[None], own.θ + h])
-        θ: Any = torch.tensor(near, requires_grad=True)
-        utility(paths, own._replace(θ=θ), own if rival is None else rival).sum().backward()
-        slope, more = np.split(θ.grad.numpy(), [1])
-        bend = np.moveaxis(more - slope, 0, -1) / 1e-4
+        other = own if rival is None else rival
+        value = utility(paths, own._replace(θ=own.θ + near), other)
+        up, down, both, here = np.split(value, [d, 2 * d, 2 * d + d * d])
+        slope = (up - down).T / (2 * STEP)
+        bend = (both.reshape(d, d, -1) - up - up[:, None] + here) / STEP**2
+        bend = np.moveaxis(bend, -1, 0)
         size, axes = np.linalg.eigh((bend + bend.swapaxes(-1, -2)) / 2)
-        step = np.einsum("sij,sj,skj,sk->si", axes, 1 / np.abs(size), axes, slope[0])
+        step = np.einsum("sij,sj,skj,sk->si", axes, 1 / np.abs(size), axes, slope)
         own = own._replace(θ=own.θ + PART * step.clip(-1, 1))
         if np.abs(slope).max() < TOLERANCE:
             return own
