@@ -2,8 +2,8 @@
 
 import pytest
 import torch  # noqa: F401  an equation of NumPy alone is met where PyTorch is there
-from malformed import MALFORMED
 
+from tests.malformed import MALFORMED
 from tools import refusals
 
 

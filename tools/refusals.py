@@ -3,11 +3,10 @@
 ``python -m tools.refusals`` writes book/refusals.md from tests/malformed.py.
 """
 
-import importlib
 import re
-import sys
 
 from marketsai_lite.constructor import build
+from tests import malformed
 from tools.book import ROOT
 
 PAGE = ROOT / "book" / "refusals.md"
@@ -27,7 +26,7 @@ HEAD = (
 def refusal(changes):
     """The error with which a description is refused, in one line; a long value is cut off."""
     try:
-        build(None if changes is None else cases().kite_makers(**changes))
+        build(None if changes is None else malformed.kite_makers(**changes))
     except ValueError as error:
         words = " ".join(re.sub(r" at 0x[0-9a-f]+", "", str(error)).split())
         where, value, cure = re.fullmatch(r"(.*?)=(.*): must be (.*)", words).groups()
@@ -36,18 +35,11 @@ def refusal(changes):
     raise AssertionError(f"{changes} is whole")
 
 
-def cases():
-    """The descriptions, which stand with the tests."""
-    if str(ROOT / "tests") not in sys.path:
-        sys.path.insert(0, str(ROOT / "tests"))
-    return importlib.import_module("malformed")
-
-
 def page():
     """The page in Markdown."""
     lines = [HEAD]
-    for name, (changes, _) in cases().MALFORMED.items():
-        lines.append(f"**{name}**\n: `{refusal(changes)}`\n")
+    for name, (changes, _) in malformed.MALFORMED.items():
+        lines.append(f"**{name}**\n: `` {refusal(changes)} ``\n")
     return "\n".join(lines)
 
 

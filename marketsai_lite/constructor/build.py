@@ -24,8 +24,16 @@ from marketsai_lite.constructor.variables import (
     planned,
 )
 from marketsai_lite.constructor.words import Agents, Description
-from marketsai_lite.economy import Box, Exogenous, Group, Shocks, like, namespace, padded
-from marketsai_lite.economy import sample_action as drawn
+from marketsai_lite.economy import (
+    Box,
+    Exogenous,
+    Group,
+    Shocks,
+    like,
+    namespace,
+    padded,
+    sample_action,
+)
 from marketsai_lite.require import require
 
 
@@ -276,7 +284,7 @@ def _try(economy):
     x = economy.initial(rng.random((3, len(economy.state))))
     z = economy.exo.shocks(economy.exo.initial(rng.random((3, economy.exo.width))))
     da = max(s.width for s in economy.actions)
-    a = np.stack([padded(drawn(s, rng, 3), da) for s in economy.actions], -2)
+    a = np.stack([padded(sample_action(s, rng, 3), da) for s in economy.actions], -2)
     v = _computed(economy, x, z, a, "a function of arrays (..., members)")
     permitted = {1, *(t.count for t in d.agents)}
     for name, value in v.items():

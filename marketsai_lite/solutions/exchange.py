@@ -85,8 +85,7 @@ def cobb_douglas(p, α, e):
     ValueError
         If a price is not positive, a row of α does not sum to 1, e is negative or shapes differ.
     """
-    α, e = probabilities("α", α), _endowments(e)
-    require(α=(α, α.shape == e.shape, f"of the shape {e.shape} of e"))
+    α, e = _shares(α, e)
     p = _prices(p, e)
     return α * (e @ p)[:, None] / p
 
@@ -155,8 +154,7 @@ def perron(α, e):
         If arguments are wrong, or if those who own some of the goods want none of the others, so
         that no positive prices clear all markets, or many do.
     """
-    α, e = probabilities("α", α), _endowments(e)
-    require(α=(α, α.shape == e.shape, f"of the shape {e.shape} of e"))
+    α, e = _shares(α, e)
     E = e.sum(0)
     require(e=(e, bool((E > 0).all()), "positive in sum for every good"))
     P = (e / E).T @ α
@@ -314,6 +312,12 @@ def _endowments(e):
     right = e.ndim == 2 and e.size > 0 and bool((e >= 0).all() and np.isfinite(e).all())
     require(e=(e, right, "a non-negative array (agents, goods)"))
     return e
+
+
+def _shares(α, e):
+    α, e = probabilities("α", α), _endowments(e)
+    require(α=(α, α.shape == e.shape, f"of the shape {e.shape} of e"))
+    return α, e
 
 
 def _prices(p, e):
