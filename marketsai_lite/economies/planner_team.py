@@ -22,6 +22,11 @@ class PlannerTeam:
         Households.
     high : float
         Largest share of output that can be given.
+
+    Attributes
+    ----------
+    plan : Planner
+        The same economy, where one agent decides for all.
     """
 
     N: int = 2

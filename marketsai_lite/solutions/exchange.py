@@ -22,6 +22,10 @@ from marketsai_lite.economy import stationary
 from marketsai_lite.require import array, number, probabilities, require, stopping, whole
 
 
+LEAST, MOST = 1e-90, 1e90  # sizes whose products and ratios are numbers of this machine
+SIZES = f"between {LEAST} and {MOST}"
+
+
 class Cleared(NamedTuple):
     """Prices at which markets clear.
 
@@ -113,8 +117,8 @@ def leontief(p, a, e):
         If a price is not positive, a or e is negative, or shapes differ.
     """
     a, e = array("a", a), _endowments(e)
-    right = a.shape == e.shape and bool((a >= 0).all() and (a.sum(-1) > 0).all())
-    require(a=(a, right, f"of the shape {e.shape} of e, non-negative, no row of zeros"))
+    right = a.shape == e.shape and bool((_sized(a) | (a == 0)).all() and (a > 0).any(-1).all())
+    require(a=(a, right, f"of the shape {e.shape} of e, 0 or {SIZES}, no row of zeros"))
     p = _prices(p, e)
     return a * (e @ p / (a @ p))[:, None]
 
@@ -307,10 +311,14 @@ def trading_post(n, m, α=0.5):
     return Post(q, b, m * b / (n * q))
 
 
+def _sized(x):
+    return (x >= LEAST) & (x <= MOST)
+
+
 def _endowments(e):
     e = array("e", e)
-    right = e.ndim == 2 and e.size > 0 and bool((e >= 0).all() and np.isfinite(e).all())
-    require(e=(e, right, "a non-negative array (agents, goods)"))
+    right = e.ndim == 2 and e.size > 0 and bool((_sized(e) | (e == 0)).all())
+    require(e=(e, right, f"a non-negative array (agents, goods), each entry 0 or {SIZES}"))
     return e
 
 
@@ -322,8 +330,8 @@ def _shares(α, e):
 
 def _prices(p, e):
     p = array("p", p)
-    right = p.shape == e.shape[1:] and bool((p > 0).all() and np.isfinite(p).all())
-    require(p=(p, right, f"{e.shape[1]} positive prices"))
+    right = p.shape == e.shape[1:] and bool(_sized(p).all())
+    require(p=(p, right, f"{e.shape[1]} positive prices, {SIZES}"))
     return p
 
 
