@@ -21,7 +21,6 @@ import numpy as np
 from marketsai_lite.economy import stationary
 from marketsai_lite.require import array, number, probabilities, require, stopping, whole
 
-
 LEAST, MOST = 1e-90, 1e90  # sizes whose products and ratios are numbers of this machine
 SIZES = f"between {LEAST} and {MOST}"
 
