@@ -13,7 +13,7 @@ from typing import Any
 from marketsai_lite.experiments import _deep, growth_agents
 from marketsai_lite.solutions import scores
 
-COST = 3_600
+COST = 2_200
 CHAOTIC = True
 TRIES: dict[str, list[dict[str, Any]]] = {
     "PPO": [{"λ": λ, "rate": rate} for λ, rate in product((0.5, 0.7, 0.9), (2e-3, 5e-3))],
