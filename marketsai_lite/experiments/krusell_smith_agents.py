@@ -35,8 +35,8 @@ UPDATES = 2_000
 # of the gradient with full sight: more households, and no kink to begin with
 CROWD: dict[str, Any] = {"start": "means", "n": 128, "explorers": 32, "updates": 800}
 CROWD |= {"average": 0.995}
-BLIND: dict[str, Any] = {"band": 0.3}  # who does not see K lets it wander
-EARLY = 500  # updates of those who see their own wealth alone, a quarter of what they need
+BLIND: dict[str, Any] = {"updates": 500, "band": 0.3}  # who does not see K lets it wander
+LONGER = 2_000  # updates of those who see their own wealth alone, once more
 # Of prices that are given and not.  Nobody explores, since a planner adds up everybody.
 PATHS: dict[str, Any] = {"start": "means", "n": 96, "explorers": 0, "updates": 200, "band": 0.3}
 PATHS |= {"periods": 24, "copies": 16, "rate": 2e-3}
@@ -276,14 +276,15 @@ def cells():
             given = CROWD if "K" in SEEN[sees] else {}
             found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed, **given}
     for seed in range(5):
-        early = {"sees": "own wealth", "seed": seed, "updates": EARLY}
-        found[f"early, own wealth, seed {seed}"] = early
-    half = {"updates": PATHS["updates"] // 2}
+        longer = {"sees": "own wealth", "seed": seed, "updates": LONGER}
+        found[f"longer, own wealth, seed {seed}"] = longer
     for seed in range(PAIRS):
         pair = {**PATHS, "seed": seed}
         found[f"prices given, seed {seed}"] = {**pair, "given": "prices"}
         found[f"prices not given, seed {seed}"] = {**pair, "given": "nothing"}
-        found[f"half as long, seed {seed}"] = {**pair, "given": "nothing", **half}
+    half = {**PATHS, "given": "nothing", "updates": PATHS["updates"] // 2}
+    for seed in range(5):
+        found[f"half as long, seed {seed}"] = {**half, "seed": seed}
     for sees in FURTHER:
         for seed in range(5):
             given = {"sees": sees, "seed": seed, "start": "means", "updates": 200}
