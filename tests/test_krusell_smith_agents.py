@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from marketsai_lite.deep import ppo
 from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.krusell_smith_households import LEVELS, Households
 from marketsai_lite.economy import Shocks
@@ -171,6 +172,22 @@ def test_ppo_answers_any_number_of_rows():
     assert act(o).shape == (20, 1, 1)
 
 
+def test_noise_falls_as_it_is_told_whatever_the_gradient_wants(monkeypatch):
+    heard, update = [], ppo.PPO.update
+
+    def listen(self, k):
+        heard.append(self.actor.parts[0].policy.log_std.item())
+        return update(self, k)
+
+    monkeypatch.setattr(ppo.PPO, "update", listen)
+    short = {"updates": 4, "minibatches": 1, "hidden": (8,), "log_std": -1.0, "rate": 0.1}
+    learn_from_experience(Households(4, start="wealth"), 0, **short, last_log_std=-5.0)
+    assert heard == pytest.approx([-1, -2, -3, -4])
+    heard.clear()
+    learn_from_experience(Households(4, start="wealth"), 0, **short)
+    assert heard[0] == -1 and np.abs(np.array(heard) - [-1, -2, -3, -4]).max() > 0.05
+
+
 MOST = {"distance": 0.25, "rule": 0.02, "gap": 0.002, "Euler": 4e-4, "unexplained": 1e-5}
 MEASURES = {
     "forecast": "largest forecast error",
@@ -208,6 +225,10 @@ def test_the_examination_rejects_households_whose_gradient_runs_through_prices()
         (lambda: agents.learn(Households(2), 0, given="policies"), "given"),
         (lambda: agents.learn(Households(2), 0, band=1.0), "band"),
         (lambda: agents.learn(Households(2), 0, periods=0), "periods"),
+        (
+            lambda: learn_from_experience(Households(2), 0, last_log_std=float("nan")),
+            "last_log_std",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, named):

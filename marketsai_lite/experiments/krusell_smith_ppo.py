@@ -3,6 +3,9 @@
 They see their own wealth and employment, mean capital and the times, and what they enjoyed.  They
 begin with a simple rule: keep your wealth, which knows nothing, or live within your means, which is
 a smooth form of permanent income; short runs begin with permanent income itself.
+
+Long runs from keeping wealth have more of everything: rounds twice as long, fresh starts four times
+as often, so that the rich and the poor are met again and again, and noise that falls on a schedule.
 """
 
 from typing import Any
@@ -13,7 +16,7 @@ from marketsai_lite.economies.krusell_smith_households import Households
 from marketsai_lite.experiments import _deep
 from marketsai_lite.experiments.krusell_smith_agents import examine
 
-COST = 200
+COST = 900
 CHAOTIC = True
 COPIES = 16
 GIVEN: dict[str, Any] = {
@@ -27,12 +30,26 @@ GIVEN: dict[str, Any] = {
     "hidden": (32, 32),
     "horizon": 400,
 }
+LONG: dict[str, Any] = {"updates": 350, "steps": 64, "minibatches": 8, "horizon": 100}
+QUIET = -4.0  # log standard deviation of the noise at the end of a long run
 
 
 def learn_from_experience(economy, seed, **changes):
-    """Train PPO; return a function of observations (..., width) to actions (..., 1)."""
+    """Train PPO; return a function of observations (..., width) to actions (..., 1).
+
+    With `last_log_std` among the changes its noise falls to that on a schedule.
+    """
     given = {**GIVEN, **changes}
-    result = _deep.train(economy, "ppo", COPIES, seed, log_every=given["updates"], **given)
+    given["log_every"] = given["updates"]
+    if "last_log_std" in given:
+        from marketsai_lite.deep.train import train
+        from marketsai_lite.experiments._quiet_ppo import Config
+        from marketsai_lite.views.batch import Batch
+
+        batch = Batch(economy, COPIES, horizon=given.pop("horizon"))
+        result = train(batch, Config(**given), seed)
+    else:
+        result = _deep.train(economy, "ppo", COPIES, seed, **given)
 
     def act(o):
         rows = o.reshape(-1, o.shape[-1])
@@ -44,11 +61,14 @@ def learn_from_experience(economy, seed, **changes):
 
 
 def cells():
-    """Return five seeds from each of two rules, and short ones from a third."""
+    """Return five seeds from each of two rules, short ones from a third, and five long ones."""
     found: dict[str, dict[str, Any]] = {}
     for start in ("wealth", "means"):
         for seed in range(5):
             found[f"from {start}, seed {seed}"] = {"start": start, "seed": seed}
+    for seed in range(5, 10):
+        long = {"start": "wealth", "seed": seed, **LONG, "last_log_std": QUIET}
+        found[f"long, noise falls, seed {seed}"] = long
     short = {"start": "income", "updates": 2}
     return found | {f"short, seed {seed}": {**short, "seed": seed} for seed in range(5)}
 
@@ -57,4 +77,4 @@ def run(seed, start, **changes):
     """Train and examine; see `examine`."""
     economy = Households(n=64, start=start)
     act = learn_from_experience(economy, seed, **changes)
-    return examine(economy, act, pictures="updates" not in changes)
+    return examine(economy, act, pictures=changes.get("updates", 100) > 2)
