@@ -206,12 +206,23 @@ def test_every_recorded_seed_of_the_gradient_is_as_good_as_asked(seed):
 
 
 def test_the_examination_rejects_households_whose_gradient_runs_through_prices():
-    cells = recorded("krusell_smith_agents").results.items()
-    planners = [r for name, r in cells if name.startswith("prices not given")]
-    assert planners
-    for r in planners:
-        assert r["unexplained"] < 1e-4  # R² notices nothing
-        assert all(r[m] > ASKED[k] for k, m in MEASURES.items())
+    """Den Haan's test alone may miss one; R² is worse than a price taker's and looks perfect."""
+    results = recorded("krusell_smith_agents").results
+    for seed in range(agents.PAIRS):
+        planner, taker = (results[f"prices {x}given, seed {seed}"] for x in ("not ", ""))
+        assert all(planner[MEASURES[k]] > ASKED[k] for k in ("distance", "euler", "gap"))
+        assert planner["unexplained"] < 2e-4
+        assert planner["K"] > 1.03 * taker["K"] and taker["gap"] < ASKED["gap"]
+    missed = [r for name, r in results.items() if name.startswith("prices not given")]
+    assert sum(r["largest forecast error"] <= ASKED["forecast"] for r in missed) <= 1
+
+
+def test_the_blind_who_are_trained_for_longer_keep_to_a_line_and_to_their_cycle():
+    results = recorded("krusell_smith_agents").results
+    for seed in range(5):
+        blind = results[f"longer, own wealth, seed {seed}"]
+        sighted = results[f"own state and K, seed {seed}"]
+        assert blind["unexplained"] < 1e-5 and blind["sd"] > 2 * sighted["sd"]
 
 
 @pytest.mark.parametrize(
