@@ -205,6 +205,13 @@ def test_every_recorded_seed_of_the_gradient_is_as_good_as_asked(seed):
     assert r["Gini"] == pytest.approx(0.2703, abs=0.03)
 
 
+@pytest.mark.parametrize("seed", range(5, 10))
+def test_every_recorded_seed_of_long_ppo_is_as_good_as_asked(seed):
+    """From a rule that knows nothing, within 150 CPU seconds."""
+    r = recorded("krusell_smith_ppo").results[f"long, noise falls, seed {seed}"]
+    assert abs(r["distance"]) < 1.5 and r["gap"] < 0.1 and r["cpu_seconds"] < 150
+
+
 def test_the_examination_rejects_households_whose_gradient_runs_through_prices():
     """Den Haan's test alone may miss one; R² is worse than a price taker's and looks perfect."""
     results = recorded("krusell_smith_agents").results
