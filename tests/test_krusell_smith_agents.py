@@ -212,6 +212,15 @@ def test_every_recorded_seed_of_long_ppo_is_as_good_as_asked(seed):
     assert abs(r["distance"]) < 1.5 and r["gap"] < 0.1 and r["cpu_seconds"] < 150
 
 
+def test_noise_that_is_learned_is_gone_before_the_policy_is_right():
+    """Nothing else differs; see the lecture."""
+    results = recorded("krusell_smith_ppo").results
+    for seed in range(5, 10):
+        falls, learned = (results[f"long, noise {x}, seed {seed}"] for x in ("falls", "learned"))
+        assert learned["gap"] > 5 * falls["gap"]
+        assert learned["log_std"][1] < -4 and len(learned["log_std"]) == 6
+
+
 def test_the_examination_rejects_households_whose_gradient_runs_through_prices():
     """Den Haan's test alone may miss one; R² is worse than a price taker's and looks perfect."""
     results = recorded("krusell_smith_agents").results
