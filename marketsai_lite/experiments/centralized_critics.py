@@ -1,13 +1,17 @@
 """Households that see themselves alone, taught by a critic that sees the same or everything.
 
-The economy is that of `PlannerTeam`, with two households.  Learners begin with half of the largest
-share that can be given.  Households share one policy, which PPO teaches with a critic that sees
-what a household sees ("own") or everything, in rounds of 32 periods with λ = 0.95.  In long rounds
-of 128 with λ = 1 the critic is little more than a baseline; the number of periods played and of
-steps is the same.  The critics of MADDPG see actions too, and have the whole say.
+The economy is that of `PlannerTeam`, with two households, and with three and five.  Learners begin
+with half of the largest share that can be given.  Households share one policy, or in some cells
+have one each, which PPO teaches with a critic that sees what a household sees ("own") or
+everything, in rounds of 32 periods with λ = 0.95.  In long rounds of 128 with λ = 1 the critic is
+little more than a baseline; the number of periods played and of steps is the same.  The critics of
+MADDPG see actions too, and have the whole say.
 
 Teams are judged by their mean discounted utility on paths of shocks that are drawn apart from those
 of the learners, next to the exact plan and the best constant share.
+
+In the market for capital goods two households that see their own capital and the last price earn
+their own utility, and are taught by PPO with either critic, with much noise at the start.
 
 Settings were tuned on a seed above 99, which is not reported, for both critics alike.
 """
@@ -16,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from marketsai_lite.economies.capital_market import CapitalMarket
 from marketsai_lite.economies.planner_team import PlannerTeam
-from marketsai_lite.experiments import _deep
+from marketsai_lite.experiments import _deep, growth_market_agents
 from marketsai_lite.solutions import planner
 
-COST = 420
+COST = 640
 CHAOTIC = True
 PPO: dict[str, Any] = dict(
     agent="ppo",
@@ -54,28 +59,38 @@ LEARNERS = {
     "MADDPG, everything": MADDPG | {"critic": "everything"},
     "MADDPG, own": MADDPG | {"critic": "own"},
 }
+MARKET = growth_market_agents.LEARNERS["PPO, much noise"]
+MARKETS = {f"market, {critic}": MARKET | {"critic": critic} for critic in ("everything", "own")}
+MANY = 3, 5  # households
 SEEDS = range(10)
 
 
 def cells():
-    """Return the cell of the plan, and one for each learner and seed."""
-    found: dict[str, dict[str, Any]] = {"plan": {}}
+    """Return the cells of the plans, and one for each learner, kind of team and seed."""
+    found: dict[str, dict[str, Any]] = {"plan": {}} | {f"plan of {N}": {"N": N} for N in MANY}
     for seed in SEEDS:
-        found |= {f"{learner}, {seed}": {"learner": learner, "seed": seed} for learner in LEARNERS}
+        found |= {f"{k}, {seed}": {"learner": k, "seed": seed} for k in (*LEARNERS, *MARKETS)}
+        one = {"learner": "everything", "seed": seed}
+        found[f"everything, separate policies, {seed}"] = one | {"shared": False}
+        for critic in ("everything", "own"):
+            one = {"learner": critic, "seed": seed}
+            found |= {f"{critic}, {N} households, {seed}": one | {"N": N} for N in MANY}
     return found
 
 
-def run(learner=None, seed=None):
-    """Solve the plan, or train a team; return utilities and shares of output that are given."""
-    economy = PlannerTeam()
+def run(learner=None, seed=None, N=2, shared=True):
+    """Solve a plan, or train a team; return utilities and shares of output that are given."""
     if learner is None:
-        return plan(economy)
+        return plan(PlannerTeam(N))
+    economy: Any = PlannerTeam(N)
+    settings = LEARNERS.get(learner, {}) | {"team": True, "shared": shared}
+    if learner in MARKETS:
+        economy, settings = CapitalMarket(N, sees="prices"), {**MARKETS[learner]}
 
     def judge(update, act):
         value, share = judged(economy, lambda x, z: act(economy.observe(x, z)))
         return {"utility": value, "share": share}
 
-    settings = LEARNERS[learner] | {"team": True}
     settings["log_every"] = settings["updates"] // 4
     curves = _deep.train(economy, seed=seed, on_log=judge, **settings).curves
     return {name: curves[name] for name in ("update", "samples", "utility", "share")}
