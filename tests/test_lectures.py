@@ -1,6 +1,7 @@
 """The lectures run, and their claims hold."""
 
 import os
+import re
 
 import pytest
 
@@ -48,6 +49,16 @@ def test_every_figure_has_a_name_a_caption_and_alternative_text(name, results):
             assert about.get("figure", {}).get("name", "").startswith("fig-"), cell.source
             assert about["figure"].get("caption"), cell.source
             assert len(about.get("image", {}).get("alt", "")) > 20, cell.source
+
+
+@pytest.mark.parametrize("name", LECTURES)
+def test_figures_are_drawn_for_a_phone(name, results):
+    """At most five inches wide, so that a phone hardly shrinks their labels."""
+    for cell in results[name][1].cells:
+        for output in cell.get("outputs", []):
+            drawn = output.get("data", {}).get("image/svg+xml", "")
+            for width in re.findall(r'<svg[^>]*? width="([\d.]+)pt"', drawn):
+                assert float(width) <= 5.2 * 72, f"{width} points wide:\n{cell.source}"
 
 
 @pytest.mark.parametrize("name", LECTURES)

@@ -58,3 +58,10 @@ def test_the_palette_can_be_told_apart_on_white_and_when_turned_dark():
 
     for color in plots.COLORS[:3]:  # the colors of lines in the book's figures
         assert 1.05 / (luminance(color) + 0.05) > 3
+
+
+def test_letters_are_legible_on_a_phone(ax):
+    """On a screen of 390 pixels a figure is 358 pixels wide, and a point is 4/3 of a pixel."""
+    shrinks = 358 / (96 * mpl.rcParams["figure.figsize"][0])
+    sizes = ["axes.labelsize", "font.size", "legend.fontsize", "xtick.labelsize", "ytick.labelsize"]
+    assert min(mpl.rcParams[s] for s in sizes) * shrinks >= 8.9

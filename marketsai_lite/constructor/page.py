@@ -201,8 +201,8 @@ def diagram(description: Description, ax=None):
     for style, color, label in (("-", BLUE, "goods"), ("--", RED, f"{d.numeraire}, paid"),
                                 (":", GREY, "profit")):  # fmt: skip
         ax.plot([], [], style, color=color, label=label)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), ncols=3)
-    ax.set(xlim=(-1.5, 1.5), ylim=(-1.45, 1.25), aspect="equal")
+    ax.legend(loc="lower center", ncols=3, columnspacing=1, handlelength=1.5)
+    ax.set(xlim=(-1.6, 1.6), ylim=(-1.7, 1.25), aspect="equal")
     ax.axis("off")
     return ax
 
