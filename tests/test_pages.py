@@ -1,6 +1,7 @@
 """The sources of the lectures: lines that fit, cells that show something, numbers not typed."""
 
 import ast
+import importlib.util
 import itertools
 import re
 
@@ -180,3 +181,18 @@ def test_a_long_line_is_noticed_unless_it_is_not_shown():
 )
 def test_a_broken_table_is_noticed(rule, broken):
     assert bool(broken_tables(f"| `a|b` | $|x|$ |\n{rule}\n| 1 | 2 |")) == broken
+
+
+@pytest.mark.parametrize(
+    ("after", "kept"), [(", as", ","), ("; so", ";"), (").", ")."), (" and", ""), ("th", "")]
+)
+def test_a_comma_is_kept_on_the_line_of_its_formula(after, kept):
+    path = book.ROOT / "book" / "_ext" / "marketsai_book.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    extension = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(extension)
+    formula = '<span class="math notranslate nohighlight">\\(a\\)</span>'
+    first = f"<p>{formula} and {formula}"
+    together = f'<span class="together">{formula}{kept}</span>' if kept else formula
+    wanted = f"<p>{formula} and {together}{after.removeprefix(kept)}</p>"
+    assert extension.mended(f"{first}{after}</p>") == wanted

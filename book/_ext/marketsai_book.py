@@ -166,6 +166,9 @@ def mended(text):
     text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     # The entries of a bibliography are not list items.
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    # A comma stays on the line of the formula before it.
+    formula = r'(<span class="math notranslate nohighlight">(?:(?!</span>).)*</span>[,.;:!?)’”]+)'
+    text = re.sub(formula, r'<span class="together">\1</span>', text, flags=re.S)
     # Words instead of pictures that not every font has.
     text = text.replace("✅", "done").replace("❌", "failed")
     seen = {}

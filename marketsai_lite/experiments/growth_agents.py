@@ -35,7 +35,8 @@ TABLES = {
     "CRRA": ((-2.5, 1.05, 48), (0.06, 0.44, 20), 200_000_000),
     "planner": ((-1.2, 0.75, 40), (0.02, 0.24, 23), 200_000_000),
 }
-# Of a deep agent: its module, copies of the economy, and its settings; `SPECIAL` ones in a model.
+# Of a deep agent: its module, copies of the economy, and its settings;
+# `SPECIAL` ones in a model.
 SAC: dict[str, Any] = {
     "minibatch": 256,
     "capacity": 100_000,
@@ -51,9 +52,18 @@ AGENTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "APG": ("apg", 64, {}),
 }
 SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
-    ("planner", "SAC"): {"critic_hidden": (256,), "τ": 0.03, "entropy": -0.5, "rate": 3e-3},
+    ("planner", "SAC"): {
+        "critic_hidden": (256,),
+        "τ": 0.03,
+        "entropy": -0.5,
+        "rate": 3e-3,
+    },
     ("planner", "PPO"): {"λ": 0.5, "steps": 64, "average": 0.99},
-    ("planner", "PPO without hedge"): {"λ": 0.5, "steps": 64, "average": 0.99},
+    ("planner", "PPO without hedge"): {
+        "λ": 0.5,
+        "steps": 64,
+        "average": 0.99,
+    },
 }
 # Updates and seeds of each agent in each model.
 RUNS: dict[tuple[str, str], tuple[int | None, int]] = {
@@ -105,7 +115,7 @@ def run(model, agent, updates, seed):
 
 
 def table(economy, ends, shares, updates, seed):
-    """Policy of tabular Q-learning along one path, interpolated between the points of its grid."""
+    """Policy of tabular Q-learning, interpolated between its grid's points."""
     x = np.log(economy.k_ss) + np.linspace(*ends)
     mdp, *_, a = tabulate(economy, x, actions=np.linspace(*shares))
     learned = q_learning(
@@ -119,10 +129,9 @@ def table(economy, ends, shares, updates, seed):
     s = a[greedy(learned.Q[0], mdp), 0].reshape(len(x), -1)
 
     def policy(at, z):
-        chain = state(economy, z)
-        return np.choose(chain, [np.interp(at[..., 0], x, column) for column in s.T])[
-            ..., None, None
-        ]
+        at = at[..., 0]
+        columns = [np.interp(at, x, column) for column in s.T]
+        return np.choose(state(economy, z), columns)[..., None, None]
 
     return policy
 

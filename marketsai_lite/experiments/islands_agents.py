@@ -117,7 +117,7 @@ def grids(d, nodes, levels):
 
 
 def table(economy, agent, seed, updates, nodes, levels):
-    """Learn a table of Q-factors; return the policy between its nodes and what it took."""
+    """Learn a table; return the policy between its nodes, and its size."""
     nodes_of, actions = grids(economy.d, nodes, levels)
     mdp = tabulate(economy, *nodes_of, actions=actions).mdp
     learned = q_learning(
@@ -128,9 +128,11 @@ def table(economy, agent, seed, updates, nodes, levels):
         seeds=[seed],
         threads=1,
     )
-    shares = actions[learned.Q[0].argmax(1)].reshape(mdp.nx, mdp.nz, economy.d)
-    entries = {"entries": mdp.r.size, "visited": rounded((learned.visits > 0).mean())}
-    return between_nodes(shares, nodes_of), entries
+    best = learned.Q[0].argmax(1)
+    shares = actions[best].reshape(mdp.nx, mdp.nz, economy.d)
+    visited = rounded((learned.visits > 0).mean())
+    size = {"entries": mdp.r.size, "visited": visited}
+    return between_nodes(shares, nodes_of), size
 
 
 def between_nodes(shares, nodes_of):

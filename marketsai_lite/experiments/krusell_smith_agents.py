@@ -29,13 +29,18 @@ from marketsai_lite.require import number, require, whole
 from marketsai_lite.solutions import krusell_smith as classical
 from marketsai_lite.solutions.krusell_smith_score import score
 
-COST = 380
+COST = 600
 CHAOTIC = True
 UPDATES = 2_000
 # of the gradient with full sight: more households, and no kink to begin with
 CROWD: dict[str, Any] = {"start": "means", "n": 128, "explorers": 32, "updates": 800}
 CROWD |= {"average": 0.995}
 BLIND: dict[str, Any] = {"updates": 500, "band": 0.3}  # who does not see K lets it wander
+LONGER = 2_000  # updates of those who see their own wealth alone, once more
+# Of prices that are given and not.  Nobody explores, since a planner adds up everybody.
+PATHS: dict[str, Any] = {"start": "means", "n": 96, "explorers": 0, "updates": 200, "band": 0.3}
+PATHS |= {"periods": 24, "copies": 16, "rate": 2e-3}
+PAIRS = 10
 SEEN = {
     "own state and K": ("k", "e", "z", "K"),
     "own state and R": ("k", "e", "R"),
@@ -259,23 +264,27 @@ def examine(economy, act, pictures=True):
 
 
 def cells():
-    """Return five seeds of each kind of sight, households who move prices, and short cells.
+    """Return five seeds of each kind of sight, ten of prices given and not, and short cells.
 
-    Who sees beyond K is trained briefly, and so is who sees K alone, to be set beside them.
+    Seeds of "prices given" and "prices not given" are pairs: first weights and shocks are the same.
+    Planners who learn for half as long show whether the others had come to rest.  Who sees beyond K
+    is trained briefly, and so is who sees K alone, to be set beside them.
     """
     found: dict[str, dict[str, Any]] = {}
     for sees in SEEN:
         for seed in range(5):
             given = CROWD if "K" in SEEN[sees] else {}
             found[f"{sees}, seed {seed}"] = {"sees": sees, "seed": seed, **given}
-    found["prices not given, seed 0"] = {
-        "updates": 200,
-        "seed": 0,
-        "given": "nothing",
-        "periods": 24,
-        "copies": 16,
-        "rate": 2e-3,
-    }
+    for seed in range(5):
+        longer = {"sees": "own wealth", "seed": seed, "updates": LONGER}
+        found[f"longer, own wealth, seed {seed}"] = longer
+    for seed in range(PAIRS):
+        pair = {**PATHS, "seed": seed}
+        found[f"prices given, seed {seed}"] = {**pair, "given": "prices"}
+        found[f"prices not given, seed {seed}"] = {**pair, "given": "nothing"}
+    half = {**PATHS, "given": "nothing", "updates": PATHS["updates"] // 2}
+    for seed in range(5):
+        found[f"half as long, seed {seed}"] = {**half, "seed": seed}
     for sees in FURTHER:
         for seed in range(5):
             given = {"sees": sees, "seed": seed, "start": "means", "updates": 200}

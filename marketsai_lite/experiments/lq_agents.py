@@ -29,14 +29,25 @@ SAC: dict[str, Any] = dict(
     hidden=(32, 32),
     critic_hidden=(256,),
 )
+APG: dict[str, Any] = dict(
+    updates=300,
+    rate=1e-2,
+    critic=False,
+    hidden=(32, 32),
+)
 AGENTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "SAC": ("sac", 64, dict(SAC, hedge=True)),
     "SAC, no hedge": ("sac", 64, SAC),
     "PPO": ("ppo", 256, dict(updates=140, λ=0.5, hedge=True)),
-    "analytic": ("apg", 16, dict(updates=300, rate=1e-2, critic=False, hidden=(32, 32))),
+    "analytic": ("apg", 16, APG),
 }
 SMALL: dict[str, Any] = dict(
-    SAC, updates=400, minibatch=128, average=0.98, critic_hidden=(128,), hedge=True
+    SAC,
+    updates=400,
+    minibatch=128,
+    average=0.98,
+    critic_hidden=(128,),
+    hedge=True,
 )
 AGENTS["SAC, small and short"] = ("sac", 32, dict(SMALL, horizon=None))
 # end of settings
