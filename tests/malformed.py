@@ -76,6 +76,13 @@ def spent(b):
     return 1.2 * b
 
 
+def half(effort):
+    return 0.5 * effort
+
+
+half.__name__ = "offered"
+
+
 def flown(k):
     return k
 
@@ -125,6 +132,17 @@ MALFORMED = {
         dict(agents=agents(maker=dict(choices=()), child=dict(choices=()))),
         "^agents=.*at least one type has choices"),
     "a count": (dict(agents=agents(maker=dict(count=0))), "^agents maker: count=0: .*>= 1"),
+    "a count that is not whole": (
+        dict(agents=agents(maker=dict(count=2.0))), r"^agents maker: count=2\.0: .*integer"),
+    "one choice without its comma": (
+        dict(agents=agents(child=dict(choices=Choice("b", 0.1, 0.9)))),
+        r"^agents child: choices=Choice.*one entry alone is \(entry,\)"),
+    "a name in place of a stock": (
+        dict(agents=agents(maker=dict(stocks=("shed",)))),
+        "^agents maker: stocks='shed': must be a tuple of Stock"),
+    "a choice that does nothing": (
+        dict(agents=agents(child=dict(choices=(Choice("b", 0.1, 0.9), Choice("hat"))))),
+        "^agents child: choice hat: used='nowhere'.*leave it out"),
     "an unknown good": (dict(agents=agents(maker=MINT)), "^agents maker: good='gold'.*one of"),
     "a perishable stock": (
         dict(agents=agents(maker=dict(stocks=(Stock("k", "kites"),)))),
@@ -155,6 +173,9 @@ MALFORMED = {
     "a profit paid twice": (
         dict(agents=agents(maker=dict(owners={"child": 2.0}))),
         "^agents maker: owners=.*sum to 1, not 2: a profit is paid once"),
+    "a profit consumed and paid out": (
+        dict(agents=agents(maker=dict(owners={"child": 1.0}))),
+        "^agents maker: consumes=.*without money, or owners={}"),
     "an unknown owner": (
         dict(agents=agents(maker=dict(owners={"nobody": 1.0}))), "^agents maker: owners='nobody'"),
     "a market of nothing": (dict(markets=market(good="tea")), "^market tea: good='tea'.*one of"),
@@ -165,6 +186,11 @@ MALFORMED = {
     "a mechanism's argument": (dict(markets=market(given={"φ": 1})), "^market kites: given=.*φ"),
     "an order of another kind": (
         dict(markets=market(sell={"quantities": "offered"})), "^market kites: sell='quantities'"),
+    "an order that the mechanism needs": (
+        dict(markets=market(buy={"quantity": "spent"})),
+        "^market kites: buy=.*with 'money': VARIABLE, which trading_post asks for"),
+    "a side that brings nothing": (
+        dict(markets=market(sell={})), "^market kites: sell={}.*'quantity': VARIABLE"),
     "a variable for each type": (
         dict(markets=market(sell={"quantity": ("offered", "spent")})),
         "^market kites: sell: quantity=.*for each type"),
@@ -235,6 +261,15 @@ MALFORMED = {
     "a memory of nothing": (
         dict(agents=agents(maker=dict(memories=(Memory("last", of="moon"),)))),
         "^agents maker: memory last='moon'.*equation find it"),
+    "more money than there is": (
+        dict(agents=agents(child=dict(choices=(Choice("b", 1.1, 1.9),)))),
+        "^period 0: child: saved below zero=.*bound the choices behind it"),
+    "a good that nobody uses up": (
+        dict(
+            agents=agents(maker=dict(consumes={"money": "income"})),
+            equations=(half, *kite_makers().equations[1:]),
+        ),
+        "^period 0: maker: kites=.*left over and has no use"),
     "a utility of others": (
         dict(agents=agents(child=dict(utility="ease"))), "^child: utility ease: members=2: .*3"),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from marketsai_lite.constructor import (
     Good,
     Memory,
     build,
+    sides,
     validate,
 )
 from marketsai_lite.constructor import examples as ex
@@ -213,12 +214,14 @@ def test_the_table_names_the_numeraire_and_writes_the_equations():
 def test_the_rules_are_read_from_what_refuses():
     """One for each place that refuses; each error's first words begin with one of them."""
     found = rules()
-    assert len(found) == inspect.getsource(validate).count("_hold(") - 1  # its definition
+    sources = inspect.getsource(validate) + inspect.getsource(sides)
+    assert len(found) == sources.count("hold(") - 1  # its definition
     assert ("β", "in [0, 1)") in found
     assert ("agents …: choice …: bounds", "finite, low < high") in found
     assert all(cure.strip("… ") for _, cure in found)
     with pytest.raises(ValueError, match=r"^good tea: kind=") as refused:
         build(kite_makers(goods=goods(Good("tea", "liquid"))))
+    assert any("asks for" in cure for _, cure in found)  # of the markets' sides
     assert "good …: kind" in dict(found) and "must be one of" in str(refused.value)
 
 

@@ -237,4 +237,25 @@ def test_the_accounting_matrix_says_who_pays_whom(rng):
     wages = paid[at["household"], at["market for labor"]]
     assert wages == pytest.approx(3 * found["wage"])
     assert paid[at["market for labor"], at["firm"]] == pytest.approx(3 * found["wage"])
-    assert paid[at["output"], at["household"]] == pytest.approx(found["output"])
+    saved = paid[at["saving"], at["household"]]
+    assert saved == pytest.approx(0.4 * found["output"])
+    assert paid[at["output"], at["saving"]] == saved
+    assert paid[at["output"], at["household"]] == pytest.approx(0.6 * found["output"])
+
+
+def test_who_has_not_built_is_told_to(rng):
+    with pytest.raises(ValueError, match=r"^economy='Description': must be .*build"):
+        audit(kite_makers(), rng)
+    with pytest.raises(ValueError, match=r"^economy='Description': must be .*build"):
+        accounting_matrix(kite_makers(), None, None, None)
+
+
+def test_a_utility_that_is_no_number_is_refused():
+    d = kite_makers()
+    more = bundle(("toys", "short"), (0.5, 0.5), "fun")
+
+    def short(b):
+        return b - 0.95
+
+    with pytest.raises(ValueError, match=r"^period 0: utility of child 1='not finite'.*bounds"):
+        build(replace(d, equations=(*d.equations[:3], short, more)))

@@ -1,9 +1,9 @@
 """The Economy Constructor: from goods, agents and markets to an economy.
 
 `words` says what a description consists of, `forms` and `mechanisms` what it is written with,
-`validate` what it must be, `build` how it becomes an economy of the contract, `ledger` whether its
-books balance, `rest` where it comes to rest, and `page` what it looks like on paper.  `examples`
-and `continuum` are economies of the book as descriptions.
+`validate` and `sides` what it must be, `build` how it becomes an economy of the contract, `ledger`
+whether its books balance, `rest` where it comes to rest, and `page` what it looks like on paper.
+`examples` and `continuum` are economies of the book as descriptions.
 """
 
 from marketsai_lite.constructor.build import Constructed, build

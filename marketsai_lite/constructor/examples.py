@@ -67,8 +67,9 @@ def pricing_duopoly(grid, a=(2.0, 2.0), cost=1.0, a0=0.0, μ=0.25, β=0.95):
 
 
 def renting(chain, n=2, α=0.36, β=0.96, low=0.02, high=0.9):
-    """Brock and Mirman's economy with markets for capital and labor, twin of `RentalMarket`."""
+    """Brock and Mirman's economy with markets, twin of `RentalMarket`."""
     k_ss = (α * β) ** (1 / (1 - α))
+    first = (math.exp(-0.5), math.exp(0.5))
 
     def invested(s, capital_earned, labor_earned):
         return s * (capital_earned + labor_earned)
@@ -82,14 +83,15 @@ def renting(chain, n=2, α=0.36, β=0.96, low=0.02, high=0.9):
         choices=(Choice("s", low, high),),
         sees=("k", Seen("log_mean_k", math.log(k_ss), 0.2), "z"),
         utility="utility",
-        stocks=(Stock("k", "machines", k_ss, (math.exp(-0.5), math.exp(0.5)), True, "logs"),),
+        stocks=(Stock("k", "machines", k_ss, first, True, "logs"),),
         endowment={"capital": "k", "labor": 1.0},
         technologies=(convert("output", "machines", "invested"),),
         consumes={"output": "c"},
     )
+    shares = {"capital": α, "labor": 1 - α}
     firm = Agents(
         "firm",
-        technologies=(cobb_douglas("output", {"capital": α, "labor": 1 - α}, "z"),),
+        technologies=(cobb_douglas("output", shares, "z"),),
         owners={"household": 1.0},
     )
     return Description(

@@ -13,6 +13,13 @@ from marketsai_lite.economy import namespace, padded, sample_action
 from marketsai_lite.require import require, whole
 
 TOLERANCE = 1e-10  # relative to the largest entry of the books
+UNEVEN = (
+    "0: what comes in must go out or be kept; look for what is counted once or twice, or for what "
+    "is left over and has no use: let it be consumed, or kept in a stock"
+)
+LESS = "0: nobody gives more than there is; bound the choices behind it, or choose shares by Split"
+FINITE = "a number: raise the bounds of choices where it is the logarithm or root of too little"
+BUILT = "an economy that was built: build(description)"
 
 
 def books(economy, x, z, a):
@@ -101,13 +108,15 @@ def check_books(economy, x, z, a, t=0):
     ValueError
         At the first book in which something is missing: its size, the market or type, the period.
     """
-    for name, (gap, scale) in books(economy, x, z, a).items():
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = books(economy, x, z, a)
+    for name, (gap, scale) in found.items():
         gap, scale = np.asarray(gap), np.asarray(scale)
         right = abs(gap) <= TOLERANCE * np.maximum(scale, 1.0)
         if not right.all():
-            size = gap[~right].flat[0]
-            cure = "0: what comes in must go out or be kept; look for what is counted once or twice"
-            require(**{f"period {t}: {name}": (float(size), False, cure)})
+            size = float(f"{gap[~right].flat[0]:.4g}")
+            cure = LESS if name.endswith("below zero") else UNEVEN
+            require(**{f"period {t}: {name}": (size, False, cure)})
 
 
 def audit(economy, rng, periods=50, copies=3):
@@ -124,7 +133,8 @@ def audit(economy, rng, periods=50, copies=3):
     ValueError
         At the first violation, naming its size, the market or type, and the period.
     """
-    require(periods=(periods, whole(periods, 1), "an integer >= 1"))
+    require(economy=(type(economy).__name__, hasattr(economy, "exo"), BUILT),
+            periods=(periods, whole(periods, 1), "an integer >= 1"))  # fmt: skip
     exo, da = economy.exo, max(s.width for s in economy.actions)
     x = economy.initial(rng.random((copies, len(economy.state))))
     i = exo.initial(rng.random((copies, exo.width)))
@@ -133,7 +143,11 @@ def audit(economy, rng, periods=50, copies=3):
         a = [padded(sample_action(s, rng, copies), da) for s in economy.actions]
         chosen = np.stack(a, -2)
         check_books(economy, x, z, chosen, t)
-        x, _ = economy.step(x, z, chosen)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            x, r = economy.step(x, z, chosen)
+        finite = np.isfinite(r)
+        odd = [economy.agents[k] for k in np.argwhere(~finite)[:1, -1]]
+        require(**{f"period {t}: utility of {name}": ("not finite", False, FINITE) for name in odd})
         i = exo.next(i, rng.random((copies, exo.width)))
 
 
@@ -152,7 +166,13 @@ def accounting_matrix(economy, x, z, a):
         Of the accounts: the types, the markets, the numeraire, and what is saved of it.
     payments : array (m, m)
         Row i is paid by column j.  The sums of rows and columns agree where the books balance.
+
+    Notes
+    -----
+    Saving takes in what a type keeps of the numeraire, and what it spends of it on making goods
+    that it keeps in a stock, as a household does whose output becomes machines.
     """
+    require(economy=(type(economy).__name__, hasattr(economy, "find"), BUILT))
     d = economy.description
     v = economy.find([*(n for e in economy.equations for n in e.finds), *economy._base], x, z, a)
     goods = [f"market for {m.good}" for m in d.markets]
@@ -160,7 +180,8 @@ def accounting_matrix(economy, x, z, a):
     at = {name: k for k, name in enumerate(names)}
     paid = np.zeros((len(names), len(names)))
     for t in d.agents:
-        me = at[t.name]
+        me, keeps = at[t.name], {s.good for s in t.stocks} - {d.numeraire}
+        invested = [tech.uses.get(d.numeraire) for tech in t.technologies if keeps & {*tech.makes}]
         for f in flows(d, t.name, d.numeraire):
             amount = float(_total(v[f.variable], t.count))
             if f.kind in ("earned", "paid"):
@@ -169,6 +190,10 @@ def accounting_matrix(economy, x, z, a):
                 continue
             else:
                 other = at[d.numeraire]
+            if f.kind == "used" and f.variable in invested:
+                paid[at["saving"], me] += amount
+                paid[other, at["saving"]] += amount
+                continue
             paid[(me, other) if f.sign > 0 else (other, me)] += amount
         for owner, share in t.owners.items():
             paid[at[owner], me] += share * float(_total(v[f"{t.name}_profit"], t.count))

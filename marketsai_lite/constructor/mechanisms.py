@@ -64,18 +64,23 @@ def rental(sell, buy, price=None):
 
 
 def trading_post(sell, buy, price=None):
-    """Shapley and Shubik (1977): sellers bring goods, buyers money, and all of it changes hands.
+    """Shapley and Shubik (1977): all goods and all money change hands.
 
-    The price is all money over all goods.  Where one side brings nothing, everybody gets back what
+    Sellers bring goods and buyers money; the price is all money over
+    all goods.  Where one side brings nothing, everybody gets back what
     it brought, and the price is 0.
     """
     q, money = _sum(sell.quantity), _sum(buy.money)
     active = (q > 0) & (money > 0)
     where, one = namespace(q).where, 0 * q + 1.0
-    p = where(active, money, 0 * q) / where(active, q, one) if price is None else price
-    bought = where(active, buy.money / where(active, p, one), 0 * buy.money)
+    p = price
+    if price is None:
+        p = where(active, money, 0 * q) / where(active, q, one)
+    bought = buy.money / where(active, p, one)
+    bought = where(active, bought, 0 * buy.money)
+    paid = where(active, buy.money, 0 * buy.money)
     sold = where(active, sell.quantity, 0 * sell.quantity)
-    return Trade(p, sold, p * sold, bought, where(active, buy.money, 0 * buy.money))
+    return Trade(p, sold, p * sold, bought, paid)
 
 
 def logit_bertrand(sell, buy, price=None, *, a, μ, a0=0.0, mass=1.0):

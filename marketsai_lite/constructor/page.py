@@ -7,7 +7,7 @@ import textwrap
 
 import numpy as np
 
-from marketsai_lite.constructor import validate
+from marketsai_lite.constructor import sides, validate
 from marketsai_lite.constructor.equations import Equation, ordered
 from marketsai_lite.constructor.flows import derived, written
 from marketsai_lite.constructor.trade import markets
@@ -63,7 +63,7 @@ def latex(eq: Equation) -> str:
 
 
 def rules() -> list[tuple[str, str]]:
-    """Read the rules that a description must keep from the source of `validate`.
+    """Read the rules that a description must keep from the sources of `validate` and `sides`.
 
     Returns
     -------
@@ -72,14 +72,15 @@ def rules() -> list[tuple[str, str]]:
         a number, and a word in italics for what is judged in several places.
     """
     found: list[tuple[str, str]] = []
-    for function in ast.parse(inspect.getsource(validate)).body:
+    source = inspect.getsource(validate) + inspect.getsource(sides)
+    for function in ast.parse(source).body:
         known: dict[str, str] = {}
         nodes = [n for n in ast.walk(function) if isinstance(n, ast.expr | ast.stmt)]
         for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     known[name] = _said(value, known)
-                case ast.Call(func=ast.Name(id="_hold"), args=[where, _, _, cure]):
+                case ast.Call(func=ast.Name(id="hold"), args=[where, _, _, cure]):
                     found.append((_said(where, known), _said(cure, known)))
     return found
 

@@ -1,29 +1,36 @@
 """What a description must be before anything runs; every error names the object and the cure."""
 
-import inspect
-
 import numpy as np
 
 from marketsai_lite.constructor.equations import needed, ordered
 from marketsai_lite.constructor.flows import derived, endowment, flows, written
+from marketsai_lite.constructor.sides import hold, sides
 from marketsai_lite.constructor.trade import markets
 from marketsai_lite.constructor.variables import long_run
 from marketsai_lite.constructor.words import (
     KINDS,
     SERVICES,
+    Agents,
     Choice,
     Description,
+    Good,
+    Market,
+    Memory,
+    Process,
     Seen,
     Split,
+    Stock,
+    Technology,
     chosen,
     rows,
-    types,
 )
 from marketsai_lite.economy import Exogenous
 from marketsai_lite.require import number, require, whole
 
 MEAN = 1e-8  # by which the mean of a process may miss what it is said to be
-BRINGS = ("quantity", "price", "money")
+ENTRIES = {"goods": (Good,), "agents": (Agents,), "markets": (Market,), "processes": (Process,)}
+OF_AGENTS = {"choices": (Choice, Split), "sees": (Seen, str), "stocks": (Stock,),
+             "memories": (Memory,), "technologies": (Technology,)}  # fmt: skip
 
 
 def validate(d: Description) -> None:
@@ -36,78 +43,81 @@ def validate(d: Description) -> None:
     """
     right = "a Description of goods, agents and markets"
     require(description=(d, isinstance(d, Description), right))
-    for rule in (_words, _goods, _agents, _processes, _owners, _sides, _equations, _sources, _seen):
+    for rule in (_words, _goods, _agents, _processes, _owners, sides, _equations, _sources, _seen):
         rule(d)
 
 
-def _hold(where, value, right, cure):
-    require(**{where: (value, bool(right), cure)})
+def _entries(where, value, kinds):
+    """A field is a tuple, and its entries are of the right kinds."""
+    plain = isinstance(value, tuple) and not hasattr(value, "_fields")  # a Choice is a tuple too
+    hold(where, value, plain, "a tuple; one entry alone is (entry,)")
+    for entry in value if kinds else ():
+        names = " or ".join(kind.__name__ for kind in kinds)
+        hold(where, entry, isinstance(entry, kinds), f"a tuple of {names}")
 
 
 def _words(d):
     """Names are known, distinct and usable as names of variables."""
-    _hold("β", d.β, 0 <= number(d.β) < 1, "in [0, 1)")
+    hold("β", d.β, 0 <= number(d.β) < 1, "in [0, 1)")
     for field in ("goods", "agents", "markets", "processes", "equations"):
-        value = getattr(d, field)
-        _hold(field, value, isinstance(value, tuple), "a tuple; one entry alone is (entry,)")
+        _entries(field, getattr(d, field), ENTRIES.get(field))
     for field in ("goods", "agents"):
         names = [entry.name for entry in getattr(d, field)]
-        _hold(field, names, names and len(set(names)) == len(names), "at least one, distinct names")
+        hold(field, names, names and len(set(names)) == len(names), "at least one, distinct names")
         for name in names:
             right = isinstance(name, str) and name.isidentifier()
-            _hold(f"{field}: name", name, right, "a word of letters, as it is part of variables")
+            hold(f"{field}: name", name, right, "a word of letters, as it is part of variables")
     goods = [m.good for m in d.markets]
-    _hold("markets", goods, len(set(goods)) == len(goods), "at most one market for each good")
+    hold("markets", goods, len(set(goods)) == len(goods), "at most one market for each good")
 
 
 def _goods(d):
     for g in d.goods:
-        _hold(f"good {g.name}: kind", g.kind, g.kind in KINDS, f"one of {KINDS}")
-        _hold(f"good {g.name}: δ", g.δ, 0 <= number(g.δ) <= 1, "in [0, 1]")
+        hold(f"good {g.name}: kind", g.kind, g.kind in KINDS, f"one of {KINDS}")
+        hold(f"good {g.name}: δ", g.δ, 0 <= number(g.δ) <= 1, "in [0, 1]")
         right = g.δ == 0 or g.kind == "durable"
-        _hold(f"good {g.name}: δ", g.δ, right, f"0: a {g.kind} good is not kept; or be durable")
+        hold(f"good {g.name}: δ", g.δ, right, f"0: a {g.kind} good is not kept; or be durable")
     money = [g.name for g in d.goods if g.kind == "numeraire"]
     cure = "exactly one good of kind 'numeraire', in which everything is paid"
-    _hold("goods: numeraire", money, len(money) == 1, cure)
+    hold("goods: numeraire", money, len(money) == 1, cure)
 
 
 def _agents(d):
     goods = {g.name: g for g in d.goods}
-    _hold("agents", [t.name for t in d.agents], any(t.choices for t in d.agents),
+    hold("agents", [t.name for t in d.agents], any(t.choices for t in d.agents),
           "such that at least one type has choices")  # fmt: skip
     for t in d.agents:
         me = f"agents {t.name}"
-        _hold(f"{me}: count", t.count, whole(t.count, 1), "an integer >= 1")
-        fields = ("choices", "sees", "stocks", "memories", "technologies")
-        for field in fields:
-            value = getattr(t, field)
-            _hold(f"{me}: {field}", value, isinstance(value, tuple), "a tuple: (entry,)")
+        right = whole(t.count, 1) and not isinstance(t.count, float)
+        hold(f"{me}: count", t.count, right, "an integer >= 1")
+        for field, kinds in OF_AGENTS.items():
+            _entries(f"{me}: {field}", getattr(t, field), kinds)
         held = {**t.endowment, **t.consumes, **{s.good: 0 for s in t.stocks}}
         for technology in t.technologies:
             held |= {**technology.makes, **technology.uses}
         for name in held:
-            _hold(f"{me}: good", name, name in goods, f"one of the goods {sorted(goods)}")
+            hold(f"{me}: good", name, name in goods, f"one of the goods {sorted(goods)}")
         for s in t.stocks:
             kept = ("durable", "land", "numeraire")
             kind = goods[s.good].kind
-            _hold(f"{me}: stock {s.name}", kind, kind in kept, f"of a good of kind {kept}: a "
+            hold(f"{me}: stock {s.name}", kind, kind in kept, f"of a good of kind {kept}: a "
                   f"{kind} good is not carried to the next period")  # fmt: skip
             low, high = s.begins
             right = 0 < number(s.center) < np.inf and 0 < number(low) < number(high) < np.inf
-            _hold(f"{me}: stock {s.name}: begins", (s.center, s.begins), right,
+            hold(f"{me}: stock {s.name}: begins", (s.center, s.begins), right,
                   "a positive center, and begins with 0 < low < high")  # fmt: skip
-            _hold(f"{me}: stock {s.name}: even", s.even, s.even in ("levels", "logs"),
+            hold(f"{me}: stock {s.name}: even", s.even, s.even in ("levels", "logs"),
                   "'levels' or 'logs'")  # fmt: skip
         if t.choices:
             cure = "the variable that it maximizes; log_utility('c') finds one named 'utility'"
-            _hold(f"{me}: utility", t.utility, t.utility, cure)
+            hold(f"{me}: utility", t.utility, t.utility, cure)
             cure = "at least one variable: it chooses blindly; let it see its endowment or a Memory"
-            _hold(f"{me}: sees", t.sees, t.sees, cure)
-            _hold(f"{me}: outside", t.outside, not t.outside, "False: who chooses keeps books")
+            hold(f"{me}: sees", t.sees, t.sees, cure)
+            hold(f"{me}: outside", t.outside, not t.outside, "False: who chooses keeps books")
         else:
-            _hold(f"{me}: sees", t.sees, not t.sees, "(): without choices it needs no information")
+            hold(f"{me}: sees", t.sees, not t.sees, "(): without choices it needs no information")
         grids = [c for c in t.choices if isinstance(c, Choice) and c.grid is not None]
-        _hold(f"{me}: choices", t.choices, not grids or len(t.choices) == 1,
+        hold(f"{me}: choices", t.choices, not grids or len(t.choices) == 1,
               "one grid alone, or no grid")  # fmt: skip
         for c in t.choices:
             _choice(t, c)
@@ -116,37 +126,37 @@ def _agents(d):
 def _choice(t, c):
     where = f"agents {t.name}: choice {'/'.join(chosen(c))}"
     if isinstance(c, Split):
-        _hold(where, c.names, len(c.names) >= 2, "at least two shares")
-        _hold(f"{where}: reach", c.reach, 0 < number(c.reach) < np.inf, "positive")
+        hold(where, c.names, len(c.names) >= 2, "at least two shares")
+        hold(f"{where}: reach", c.reach, 0 < number(c.reach) < np.inf, "positive")
     elif c.grid is not None:
         grid = rows(c.grid, t.count)
         right = grid.ndim == 2 and len(grid) == t.count and np.isfinite(grid).all()
-        _hold(f"{where}: grid", grid.shape, right, f"(m,), or one row for each of {t.count}")
+        hold(f"{where}: grid", grid.shape, right, f"(m,), or one row for each of {t.count}")
     else:
         right = -np.inf < number(c.low) < number(c.high) < np.inf
-        _hold(f"{where}: bounds", (c.low, c.high), right, "finite, low < high")
+        hold(f"{where}: bounds", (c.low, c.high), right, "finite, low < high")
 
 
 def _processes(d):
     owners = []
     for p in d.processes:
         me = f"process {'/'.join((*p.names, *p.own))}"
-        _hold(f"{me}: chain", p.chain, isinstance(p.chain, Exogenous), "an Exogenous, as by ar1")
+        hold(f"{me}: chain", p.chain, isinstance(p.chain, Exogenous), "an Exogenous, as by ar1")
         width = p.chain.values.shape[1]
-        _hold(f"{me}: names", p.names, len(p.names) == width, f"{width}, one for each column")
+        hold(f"{me}: names", p.names, len(p.names) == width, f"{width}, one for each column")
         own = 0 if p.chain.own_values is None else p.chain.own_values.shape[1]
-        _hold(f"{me}: own", p.own, len(p.own) == own, f"{own}, one for each column of own_values")
+        hold(f"{me}: own", p.own, len(p.own) == own, f"{own}, one for each column of own_values")
         if own:
             owners.append(p.of)
             known = p.of in [t.name for t in d.agents]
-            _hold(f"{me}: of", p.of, known, "a type of agents, who draw it for themselves")
+            hold(f"{me}: of", p.of, known, "a type of agents, who draw it for themselves")
         means = np.concatenate(long_run(p.chain))
-        _hold(f"{me}: mean", p.mean, len(p.mean) == len(means), f"{len(means)} numbers")
+        hold(f"{me}: mean", p.mean, len(p.mean) == len(means), f"{len(means)} numbers")
         for name, said, found in zip((*p.names, *p.own), p.mean, means, strict=True):
             right = abs(said - found) <= MEAN * max(1.0, abs(found))
             cure = f"the chain's long-run mean, {found:.10g}; a one-sided shock has another one"
-            _hold(f"process {name}: mean", said, right, cure)
-    _hold("processes: own", owners, len(owners) <= 1, "of at most one type")
+            hold(f"process {name}: mean", said, right, cure)
+    hold("processes: own", owners, len(owners) <= 1, "of at most one type")
 
 
 def _owners(d):
@@ -154,12 +164,16 @@ def _owners(d):
     for t in d.agents:
         me = f"agents {t.name}: owners"
         for owner in t.owners:
-            _hold(me, owner, owner in names and owner != t.name, f"another type, of {names}")
+            hold(me, owner, owner in names and owner != t.name, f"another type, of {names}")
         if t.owners:
             share = sum(t.owners.values())
             cure = f"shares that sum to 1, not {share:g}: a profit is paid once, and whole"
             right = abs(share - 1) < 1e-12 and min(t.owners.values()) >= 0
-            _hold(me, dict(t.owners), right, cure)
+            hold(me, dict(t.owners), right, cure)
+        left = t.consumes.get(d.numeraire)
+        right = not (t.owners and left) or any(left in eq.finds for eq in written(d))
+        cure = f"without {d.numeraire}, or owners={{}}: what is left is either consumed or paid out"
+        hold(f"agents {t.name}: consumes", dict(t.consumes), right, cure)
         money = flows(d, t.name, d.numeraire)
         trades = [f for f in money if f.kind in ("earned", "paid")]
         ends = [f for f in money if f.kind in ("consumed", "profit")]
@@ -169,51 +183,14 @@ def _owners(d):
             f"owners, or let it consume {d.numeraire} or keep a stock of it"
         )
         strict = trades and not t.choices and not t.outside and not stock
-        _hold(me, dict(t.owners), not strict or ends, cure)
-
-
-def _sides(d):
-    names = [t.name for t in d.agents]
-    goods = {g.name: g.kind for g in d.goods}
-    for m in d.markets:
-        me = f"market {m.good}"
-        _hold(f"{me}: good", m.good, m.good in goods, f"one of the goods {sorted(goods)}")
-        _hold(f"{me}: good", m.good, m.good != d.numeraire,
-              "another good than the numeraire, which pays for it")  # fmt: skip
-        for side in ("sellers", "buyers"):
-            here = types(getattr(m, side))
-            _hold(f"{me}: {side}", here, here, "at least one type: one side is missing")
-            for t in here:
-                _hold(f"{me}: {side}", t, t in names, f"of the types {names}")
-        _hold(f"{me}: mechanism", m.mechanism, callable(m.mechanism),
-              "a function (sell, buy, price=None, **given) -> Trade")  # fmt: skip
-        takes = inspect.signature(m.mechanism)
-        missing = _missing(takes, m.given)
-        cure = f"what {m.mechanism.__name__} takes, {takes}: {missing}"
-        _hold(f"{me}: given", dict(m.given), not missing, cure)
-        for side, brings in (("sell", m.sell), ("buy", m.buy)):
-            here = types(m.sellers if side == "sell" else m.buyers)
-            for kind, what in brings.items():
-                _hold(f"{me}: {side}", kind, kind in BRINGS, f"one of {BRINGS}")
-                one = (what,) if isinstance(what, str) else tuple(what)
-                _hold(f"{me}: {side}: {kind}", one, len(one) == len(here),
-                      f"a variable for each type, {here}")  # fmt: skip
-
-
-def _missing(takes, given):
-    """What a mechanism lacks, or has too much of, in Python's words."""
-    try:
-        takes.bind("sell", "buy", None, **given)
-    except TypeError as error:
-        return str(error)
-    return ""
+        hold(me, dict(t.owners), not strict or ends, cure)
 
 
 def _equations(d):
     """Variables are found once, needed variables are found, nothing runs in a circle."""
     found: dict[str, str] = {}
     for name, by in _found(d):
-        _hold(f"variable {name}", f"found by {found.get(name)} and {by}", name not in found,
+        hold(f"variable {name}", f"found by {found.get(name)} and {by}", name not in found,
               "found once: rename one of them")  # fmt: skip
         found[name] = by
     future = {f"{s.name}_next" for t in d.agents for s in t.stocks}
@@ -222,9 +199,9 @@ def _equations(d):
             base, _, tail = need.rpartition("_")
             later = tail == "next" and base in found and need not in future
             cure = f"{base}, as it is today: tomorrow's is not known; a Memory keeps yesterday's"
-            _hold(f"equation of {eq.name}: needs", need, not later, cure)
+            hold(f"equation of {eq.name}: needs", need, not later, cure)
             cure = "found by an equation, chosen, a stock, a process or a parameter"
-            _hold(f"equation of {eq.name}: needs", need, need in found, cure)
+            hold(f"equation of {eq.name}: needs", need, need in found, cure)
     uses = [(f"agents {t.name}: utility", t.utility) for t in d.agents if t.choices]
     uses += [(f"agents {t.name}: memory {m.name}", m.of) for t in d.agents for m in t.memories]
     for t in d.agents:
@@ -240,8 +217,13 @@ def _equations(d):
                 uses += [(f"market {m.good}: {side}", name) for name in names]
     for where, name in uses:
         right = name in found and name not in d.parameters
-        _hold(where, name, right, "a variable, and not a parameter: let an equation find it")
-    ordered(written(d) + derived(d) + markets(d))
+        hold(where, name, right, "a variable, and not a parameter: let an equation find it")
+    needs = {n for eq in ordered(written(d) + derived(d) + markets(d)) for n in eq.needs}
+    needs |= {name for _, name in uses}
+    for t in d.agents:
+        for name in (n for c in t.choices for n in chosen(c)):
+            cure = "needed by an equation, a market or a memory; or leave it out"
+            hold(f"agents {t.name}: choice {name}: used", "nowhere", name in needs, cure)
 
 
 def _found(d):
@@ -268,10 +250,10 @@ def _sources(d):
         stock = any(s.good == good for t in d.agents for s in t.stocks)
         into = [f for f in book if f.kind in ("endowment", "made")] or stock or outside
         cure = "an endowment, a stock or a technology that makes it: nobody has it to sell"
-        _hold(f"good {good}: sources", [], into, cure)
+        hold(f"good {good}: sources", [], into, cure)
         out = [f for f in book if f.kind in ("used", "consumed")] or stock or outside
         cure = "a type that consumes it, or a technology that uses it: nobody wants it"
-        _hold(f"good {good}: uses", [], out, cure)
+        hold(f"good {good}: uses", [], out, cure)
     for t in d.agents:
         if t.outside:
             continue
@@ -283,10 +265,10 @@ def _sources(d):
             me = f"agents {t.name}: good {good}"
             gives = [f.kind for f in book if f.sign < 0]
             cure = "something that it has: it has no market to buy it, no endowment, no technology"
-            _hold(me, gives, come or not gives, cure)
+            hold(me, gives, come or not gives, cure)
             gets = [f.kind for f in book if f.sign > 0]
             cure = "consumed, used, sold or kept: else it vanishes"
-            _hold(me, gets, gone or not gets, cure)
+            hold(me, gets, gone or not gets, cure)
 
 
 def _seen(d):
@@ -303,13 +285,13 @@ def _seen(d):
         for s in t.sees:
             s = Seen(s) if isinstance(s, str) else s
             me = f"agents {t.name}: sees"
-            _hold(me, s.name, s.name in found, "a variable of the description")
+            hold(me, s.name, s.name in found, "a variable of the description")
             cure = "a variable: a parameter is always the same, and tells nobody anything"
-            _hold(me, s.name, s.name not in d.parameters, cure)
-            _hold(f"{me} {s.name}: of", s.of, s.of in ("own", "all", "own first"),
+            hold(me, s.name, s.name not in d.parameters, cure)
+            hold(f"{me} {s.name}: of", s.of, s.of in ("own", "all", "own first"),
                   "'own', 'all' or 'own first'")  # fmt: skip
             right = s.spread is None or 0 < number(s.spread) < np.inf
-            _hold(f"{me} {s.name}: spread", s.spread, right, "positive")
+            hold(f"{me} {s.name}: spread", s.spread, right, "positive")
             chain = needed(order, [s.name])
             needs = {s.name} | {n for eq in chain for n in eq.needs}
             late = sorted(needs & choices)
@@ -317,14 +299,14 @@ def _seen(d):
                 f"known before anybody chooses, but it depends on {', '.join(late)}: let a Memory "
                 f"keep it, and see it a period later"
             )
-            _hold(me, s.name, not late, cure)
+            hold(me, s.name, not late, cure)
             private = s.of == "own" and own.get(s.name, t.name) != t.name
             one = private and d.type(own[s.name]).count not in (1, t.count)
-            _hold(me, s.name, not one, "of='all': it belongs to another type")
+            hold(me, s.name, not one, "of='all': it belongs to another type")
             seen |= {n.removeprefix("log_") for n in needs}
     for name in d.hidden:
-        _hold("hidden", name, name in states, "a stock, a memory or a process")
+        hold("hidden", name, name in states, "a stock, a memory or a process")
     used = {n.removeprefix("log_") for eq in order for n in eq.needs}
     for name in sorted(states & used):
         cure = "seen by some type that chooses, or named in hidden=(...): it is used"
-        _hold(f"state {name}: seen", "by nobody", name in seen or name in d.hidden, cure)
+        hold(f"state {name}: seen", "by nobody", name in seen or name in d.hidden, cure)
