@@ -2,8 +2,9 @@
 
 Each solves the economy of the paper's benchmark and is then examined by `krusell_smith_score`, on
 one path of shocks that none of them was fitted to, beside our solution with finer grids.  HARK runs
-its example as it comes, whose parameters are those of the paper: a panel of 10,000 households in
-place of our histogram, the same 11,000 quarters of which 1,000 are dropped, other draws.
+its example, whose parameters are those of the paper: a panel of 10,000 households in place of our
+histogram, the same 11,000 quarters of which 1,000 are dropped, other draws, and a tolerance of 1e-4
+for the rule's coefficients.
 sequence-jacobian linearizes around the economy without a cycle, in which 7 percent are unemployed
 for two quarters on average; productivity and hours follow, and unemployment never gets riskier.
 
@@ -49,7 +50,7 @@ def tables() -> list[Table]:
     return [Table(**table) for table in json.loads(done.stdout)]
 
 
-def solve_with_hark(**economy):
+def solve_with_hark():
     """Its example as it comes: what it finds, and the CPU seconds that it takes.
 
     A rule says wealth kept as a function of what all have, both in logarithms.
@@ -57,8 +58,7 @@ def solve_with_hark(**economy):
     from HARK.ConsumptionSaving.ConsAggShockModel import KrusellSmithEconomy, KrusellSmithType
 
     started = time.process_time()
-    market = KrusellSmithEconomy(**economy)
-    household = KrusellSmithType()
+    market, household = KrusellSmithEconomy(), KrusellSmithType()
     market.agents = [household]
     market.give_agent_params()
     market.make_Mrkv_history()
@@ -72,6 +72,39 @@ def solve_with_hark(**economy):
         "saved": np.array(market.history["Aprev"]),
         "z": market.MrkvNow_hist,
     }
+
+
+def household_of_hark(rule=None):
+    """HARK's consumption for a rule (2, 2), or for its first guess, and CPU seconds."""
+    from HARK.ConsumptionSaving.ConsAggShockModel import (
+        AggregateSavingRule,
+        KrusellSmithEconomy,
+        KrusellSmithType,
+    )
+
+    started = time.process_time()
+    market, household = KrusellSmithEconomy(act_T=100, T_discard=10), KrusellSmithType()
+    market.agents = [household]
+    if rule is not None:
+        market.AFunc = [AggregateSavingRule(*line) for line in rule]
+    market.give_agent_params()
+    household.solve()
+    return household.solution[0].cFunc, time.process_time() - started
+
+
+def in_terms_of_cash(m, found):
+    """A solution's rule as HARK has it: log K' in the log of R K + w L, in each aggregate state."""
+    K, z = found.path[DROP:], found.z[DROP:]
+    R, wage = (np.where(z == 0, *(m.prices(K, i)[j] for i in (0, 1))) for j in (0, 1))
+    x, y = np.log(R * K + wage * m.L[z])[:-1], np.log(K)[1:]
+    return np.array([np.polyfit(x[at], y[at], 1)[::-1] for at in (z[:-1] == 0, z[:-1] == 1)])
+
+
+def difference(functions, others):
+    """Largest relative difference of two lists of consumption functions."""
+    cash, total = np.meshgrid(np.linspace(0.1, 50, 200), [5.0, 7.5, 12.0])
+    pairs = zip(functions, others, strict=True)
+    return max(float(np.abs(f(cash, total) / g(cash, total) - 1).max()) for f, g in pairs)
 
 
 def kept(path, run):
@@ -171,16 +204,28 @@ def measure() -> list[Table]:
     exam = score(ours.policy, m, **options)
     rows = [row("this book, 500 nodes", seconds, exam, exam.path[DROP:].mean(), ours.r2)]
 
+    version = importlib.metadata.version("econ-ark")
     hark = kept(OUTSIDE / "hark.pkl", solve_with_hark)
     x, y, z = np.log(hark["cash"][DROP - 1 : -1]), np.log(hark["saved"][DROP:]), hark["z"]
-    r2 = [np.corrcoef(x[at], y[at])[0, 1] ** 2 for at in (z[DROP - 1 : -1] == i for i in (0, 1))]
-    policy = hark_policy(m, hark["consumption"])
-    with warnings.catch_warnings(record=True):
-        warnings.simplefilter("always")
-        judged = score(policy, m, **options)
-    own = hark["saved"][DROP:].mean()
-    name = f"HARK {importlib.metadata.version('econ-ark')}, its example"
-    rows.append(row(name, hark["seconds"], judged, own, r2))
+    times = (z[DROP - 1 : -1] == i for i in (0, 1))
+    r2 = [np.corrcoef(x[at], y[at])[0, 1] ** 2 for at in times]
+    first, _ = household_of_hark()
+    off = difference(hark["consumption"], first)
+    right, alone = household_of_hark(in_terms_of_cash(m, fine))
+    for name, seconds, c, own, fit in (
+        ("its example", hark["seconds"], hark["consumption"], hark["saved"][DROP:].mean(), r2),
+        ("its household, told our rule", alone, right, None, None),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            judged = score(hark_policy(m, c), m, **options)
+        line = row(
+            f"HARK {version}, {name}", seconds, judged, own, judged.r2 if fit is None else fit
+        )
+        low, high = judged.path.min() / m.k_ss, judged.path.max() / m.k_ss
+        if not 0.55 <= low <= high <= 1.5:  # it leaves what the examination tabulates
+            line |= {k: None for k in ("mean K", *list(line)[5:])}
+        rows.append(line)
 
     linear_model(m)
     seconds, K, response = linear_model(m)
@@ -201,14 +246,18 @@ def measure() -> list[Table]:
     for key in ("Euler error, percent", "best-response gap, percent"):
         rows[-1][key] = None  # a path, and no policy outside the economy without a cycle
     load = os.getloadavg()[0]
+    same = "are equal" if off == 0 else f"differ by {100 * off:.2g} percent at most"
     text = (
         f"{T:,} quarters, {DROP:,} dropped. CPU seconds of one process and thread, once, without "
         f"compilation, on a machine that others used too (load {load:.0f} at the end, on "
         f"{os.cpu_count()} processors), so that they are good to a factor and not to a percent. "
         "Mean capital as each program's own simulation has it, and under the examination's "
         "shocks; the path's distance is to that of our solution with 2,000 nodes under the same "
-        "shocks, the largest and the mean. R² is the lower of the two regressions', HARK's of "
-        "wealth kept on what all have. HARK's Python 3.11 release was installed from PyPI."
+        "shocks, the largest and the mean; none is given where capital leaves 0.55 to 1.5 of its "
+        "steady state. R² is the lower of the two regressions', HARK's of wealth kept on what all "
+        "have. In HARK's example households solve their problem with the first guess of "
+        f"the rule for ever: its policy and one solved for that guess alone {same}. In its second "
+        "row its household solves its problem once, given the rule of our solution."
     )
     return [Table(TITLE, text, rows)]
 
