@@ -71,7 +71,7 @@ def test_the_lecture_shows_the_record_of_krusell_and_smiths_economy():
 
 
 NAMES = {
-    "this book, 500 nodes": "this book, 500 nodes",
+    "this book": "this book, 500 nodes",
     "sequence-jacobian, linear": "sequence-jacobian 1.0.0, linear",
     "HARK, its example": "HARK 0.17.2, its example",
     "HARK's household, told our rule": "HARK 0.17.2, its household, told our rule",
