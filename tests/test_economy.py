@@ -47,6 +47,7 @@ from marketsai_lite.economy import (
     own_chains,
     padded,
     stationary,
+    total,
 )
 from marketsai_lite.tabular.mdp import MDP
 from marketsai_lite.views.batch import Batch
@@ -429,3 +430,12 @@ def test_a_chain_leaves_the_threads_of_pytorch_as_they_were():
     words = [sys.executable, "-c", KEEPS_THREADS]
     done = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 20])
+@pytest.mark.parametrize("copies", [2, 300])
+def test_a_total_is_a_sum_bit_by_bit(n, copies, rng):
+    v = rng.standard_normal((copies, n))
+    np.testing.assert_array_equal(total(v), v.sum(-1)[..., None])
+    torch = pytest.importorskip("torch")
+    assert torch.equal(total(torch.as_tensor(v)), torch.as_tensor(v).sum(-1, keepdim=True))

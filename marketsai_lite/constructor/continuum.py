@@ -8,7 +8,7 @@ continuum, :math:`n\, l\, (1 - u)`.  What it gains or loses is the luck of the d
 and for each household it vanishes as n grows.
 """
 
-from marketsai_lite.constructor.forms import cobb_douglas, convert, crra, mean
+from marketsai_lite.constructor.forms import cobb_douglas, convert, crra, mean, total
 from marketsai_lite.constructor.mechanisms import Trade, rental
 from marketsai_lite.constructor.words import (
     Agents,
@@ -26,7 +26,7 @@ from marketsai_lite.economy import stationary
 def payroll(sell, buy, price=None):
     """Buyers, in equal parts, hire all hours and pay each seller the `money` that it is due."""
     p = sell.price if price is None else price
-    hours, wages = (v.sum(-1)[..., None] / buy.size for v in (sell.quantity, sell.money))
+    hours, wages = (total(v) / buy.size for v in (sell.quantity, sell.money))
     return Trade(p, sell.quantity, sell.money, hours, wages)
 
 

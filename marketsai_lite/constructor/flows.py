@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from marketsai_lite.constructor.equations import Equation, equation
 from marketsai_lite.constructor.words import Description, traded, types
+from marketsai_lite.economy import total
 
 
 class Flow(NamedTuple):
@@ -127,4 +128,4 @@ def _weighted(*values, weights):
 
 
 def _parts(*profits, parts):
-    return sum(part * v.sum(-1)[..., None] for part, v in zip(parts, profits, strict=True))
+    return sum(part * total(v) for part, v in zip(parts, profits, strict=True))

@@ -4,7 +4,7 @@ import functools
 
 from marketsai_lite.constructor.equations import Equation
 from marketsai_lite.constructor.words import Technology
-from marketsai_lite.economy import namespace
+from marketsai_lite.economy import arrays, namespace
 
 
 def log(x):
@@ -24,12 +24,12 @@ def sqrt(x):
 
 def total(x):
     """Sum over the members of a type, (..., 1)."""
-    return x.sum(-1)[..., None]
+    return arrays.total(x)
 
 
 def mean(x):
     """Mean over the members of a type, (..., 1)."""
-    return x.mean(-1)[..., None]
+    return arrays.total(x) / x.shape[-1]
 
 
 def log_utility(c, name="utility"):

@@ -9,7 +9,7 @@ money are conserved: what is sold is bought, and what is paid is earned.  To wri
 from typing import Any, NamedTuple
 
 from marketsai_lite.economies.logit import logit_demand
-from marketsai_lite.economy import namespace
+from marketsai_lite.economy import namespace, total
 
 
 class Orders(NamedTuple):
@@ -150,7 +150,7 @@ def first_price(sell, buy, price=None):
 
 
 def _sum(v):
-    return v.sum(-1)[..., None]
+    return total(v)
 
 
 def _row(v, size):

@@ -7,7 +7,7 @@ import numpy as np
 from marketsai_lite.constructor.equations import Equation
 from marketsai_lite.constructor.mechanisms import Orders
 from marketsai_lite.constructor.words import Description, traded, types
-from marketsai_lite.economy import namespace
+from marketsai_lite.economy import namespace, total
 
 
 def markets(d: Description, given=()) -> list[Equation]:
@@ -42,7 +42,7 @@ def _counts(d, side):
 
 
 def _total(*values):
-    sums = [v.sum(-1)[..., None] for v in values]
+    sums = [total(v) for v in values]
     return sum(sums[1:], sums[0])
 
 

@@ -4,7 +4,7 @@
 on NumPy and on PyTorch, and `check` holds an economy to its promises.
 """
 
-from marketsai_lite.economy.arrays import index, like, namespace, padded, placed, whole
+from marketsai_lite.economy.arrays import index, like, namespace, padded, placed, total, whole
 from marketsai_lite.economy.chains import Exogenous, Shocks, ar1, constant, own_chains, stationary
 from marketsai_lite.economy.check import check_economy, sample_action
 from marketsai_lite.economy.contract import SLACK, Box, Economy, Grid, Group, Terms
@@ -29,5 +29,6 @@ __all__ = [
     "placed",
     "sample_action",
     "stationary",
+    "total",
     "whole",
 ]

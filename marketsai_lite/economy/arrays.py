@@ -1,6 +1,7 @@
 """Arrays of two libraries: the same lines of an economy run on NumPy and on PyTorch."""
 
 import copy
+import functools
 import sys
 from dataclasses import is_dataclass
 
@@ -45,6 +46,19 @@ def pick(values, i):
     xp = namespace(i)
     values = xp.broadcast_to(values, (*i.shape[:-1], values.shape[-1]))
     return np.take_along_axis(values, i, -1) if xp is np else values.gather(-1, i)
+
+
+def total(v):
+    """Sum over the last axis of `v` (..., n), as (..., 1).
+
+    NumPy adds up each short row by itself; all rows' columns, in the same order, are added at once.
+    """
+    n = v.shape[-1]
+    if n == 1:
+        return v
+    if namespace(v) is np and n < 8 and v.size > 256:
+        return functools.reduce(np.add, [v[..., j : j + 1] for j in range(n)])
+    return v.sum(-1)[..., None]
 
 
 def placed(parameters, place):
