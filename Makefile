@@ -3,7 +3,7 @@
 #              `make -j2 -Otarget test` runs those of the code and of the pages at once; test_smoke
 #              runs the lectures at smoke scale
 # make twins   write the notebooks for Colab, and the copies of the repository's address
-# make bench   measure speed against plain Python, quantecon, Mesa, EconGym and Stable-Baselines3
+# make bench   measure speed against plain Python, quantecon, Mesa, EconGym, HARK and others
 # make experiments            list the experiments with their cost
 # make experiments NAME=...   run one, resumably, and record what it finds
 # make lock    pin the newest versions that fit together
@@ -80,7 +80,8 @@ bench: .venv/.done _build/outside/.done # others' games, agents and economies
 _build/outside/.done: .venv/.done # libraries beside which ours are tested and timed
 	$(PY) -m venv --without-pip $(@D)
 	$(BIN)/uv pip install -q -p $(@D)/bin/python -c requirements.lock torch numba joblib \
-	  scipy gymnasium pettingzoo quantecon tqdm pytest "ray==2.60.0" "stable-baselines3==2.9.2" "supersuit==3.11.0"
+	  scipy gymnasium pettingzoo quantecon tqdm pytest "ray==2.60.0" "stable-baselines3==2.9.2" "supersuit==3.11.0" \
+	  "econ-ark==0.17.2" "sequence-jacobian==1.0.0"
 	$(BIN)/uv pip install -q -p $(@D)/bin/python --no-deps -e .
 	@touch $@
 

@@ -11,7 +11,15 @@ import json
 import pathlib
 import platform
 
-from benchmarks import constructor, deep, imports, q_learning, repeated_games, solvers
+from benchmarks import (
+    constructor,
+    deep,
+    imports,
+    krusell_smith,
+    q_learning,
+    repeated_games,
+    solvers,
+)
 from benchmarks.timing import Table
 from marketsai_lite.experiments.__main__ import processor
 from marketsai_lite.running.output import print_anything
@@ -50,7 +58,7 @@ def main() -> None:
         f"compared takes turns; without compilation. Written by `make bench`.\n\n{text}.\n"
     ]
     tables = []
-    for module in (imports, solvers, q_learning, repeated_games, constructor, deep):
+    for module in (imports, solvers, q_learning, repeated_games, constructor, krusell_smith, deep):
         for table in module.tables():
             tables.append(table)
             parts.append(markdown(table))

@@ -23,7 +23,7 @@ from diagnostics import (
     Wage,
 )
 
-from marketsai_lite.deep import apg, dqn, equations, maddpg, ppo, sac
+from marketsai_lite.deep import apg, dqn, equations, maddpg, ppo, run, sac
 from marketsai_lite.deep.train import train
 from marketsai_lite.views.batch import Batch
 
@@ -119,6 +119,50 @@ def test_a_killed_run_resumes_to_the_same_numbers(name, tmp_path, rng):
             except Killed:
                 continue
         assert same(want, train(Batch(Luck(), 8, horizon=5), config, 3, checkpoint=path))
+
+
+def test_a_run_that_seldom_logs_loses_little_when_it_is_killed(name, tmp_path, rng, monkeypatch):
+    config = short(name, updates=24, **HARD[name])
+    config = replace(config, log_every=24)
+    want = train(Batch(Luck(), 8, horizon=5), config, 3)
+    monkeypatch.setattr(run, "AT_MOST", 0.0)  # as if half a minute passed in each update
+    monkeypatch.setattr(run, "PATIENCE", 0)
+    path, batch, done = tmp_path / "run.pt", Fuse(Luck(), 8, horizon=5), []
+    batch.left = 16 + int(rng.integers(6 * STEPS[name], 24 * STEPS[name]))
+    save = run.Run._save
+
+    def noting(self, path, update):
+        done.append(update)
+        save(self, path, update)
+
+    monkeypatch.setattr(run.Run, "_save", noting)
+    with pytest.raises(Killed):
+        train(batch, config, 3, checkpoint=path)
+    assert len(done) >= 5 and done == list(range(1, len(done) + 1))  # after each update
+    kept = torch.load(path, weights_only=True)
+    assert kept["update"] == done[-1] and not kept["curves"]
+    again = train(Batch(Luck(), 8, horizon=5), config, 3, checkpoint=path)
+    assert same(want, again) and len(done) == 24  # it went on from there
+
+
+def test_no_run_goes_for_a_minute_without_a_checkpoint(tmp_path, monkeypatch):
+    class Clock:
+        """Each look at it takes a second; it is looked at in every update."""
+
+        now = 0.0
+        process_time = staticmethod(run.time.process_time)
+
+        def perf_counter(self):
+            self.now += 1.0
+            return self.now
+
+    clock, at = Clock(), []
+    monkeypatch.setattr(run, "time", clock)
+    monkeypatch.setattr(run, "PATIENCE", 0)
+    monkeypatch.setattr(run.Run, "_save", lambda self, path, update: at.append(clock.now))
+    config = ppo.Config(updates=200, steps=2, hidden=(4,), log_every=200, epochs=1, minibatches=1)
+    train(Batch(Target(), 4, horizon=5), config, 0, checkpoint=tmp_path / "run.pt")
+    assert len(at) >= 4 and max(np.diff([0.0, *at])) <= 60
 
 
 def test_a_finished_run_is_read_from_its_checkpoint(name, tmp_path):

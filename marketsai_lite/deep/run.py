@@ -18,6 +18,7 @@ from tqdm import tqdm
 from marketsai_lite.require import require
 
 PATIENCE = 10  # a checkpoint may take one part in so many of the time
+AT_MOST = 30.0  # seconds by the clock, after which one is written between logs as well
 SOURCES = (
     "deep/*.py",
     "economy/*.py",
@@ -42,8 +43,8 @@ class Run:
     act : callable
         The policy so far, for `on_log`.
     checkpoint : Path or None
-        One that `writable` returned.  Written at logs, to a temporary file that then takes the
-        place of the last; read at the start if it exists.
+        One that `writable` returned.  Written at logs, and after `AT_MOST` seconds without one, to
+        a temporary file that then takes the place of the last; read at the start if it exists.
     on_log : callable or None
         `on_log(update, act)` may return numbers by name, which join the curves.  Not counted in the
         seconds.
@@ -65,7 +66,7 @@ class Run:
         if self.path is not None and self.path.exists():
             self._load(self.path)
         last, every = self.config.updates, self.config.log_every
-        self.saved = time.process_time()
+        self.saved, self.kept = time.process_time(), time.perf_counter()
         self._start_clocks()
         bar = tqdm(
             range(self.start, last),
@@ -79,6 +80,10 @@ class Run:
             yield update
             if (update + 1) % every == 0 or update + 1 == last:
                 self._log(update + 1)
+            elif self.path is not None and time.perf_counter() - self.kept >= AT_MOST:
+                self._stop_clocks()
+                self._keep(update + 1)
+                self._start_clocks()
 
     def record(self, update, **numbers):
         """Keep numbers of an update, which must be finite; the curves show their means.
@@ -112,14 +117,17 @@ class Run:
         for name, number in row.items():
             self.curves.setdefault(name, []).append(float(number))
         self.recent = {}
-        now = time.process_time()
-        if self.path is not None and (
-            update == self.config.updates or now - self.saved >= PATIENCE * self.saving
-        ):
-            self._save(self.path, update)
-            self.saved = time.process_time()
-            self.saving = self.saved - now
+        if self.path is not None:
+            self._keep(update)
         self._start_clocks()
+
+    def _keep(self, update):
+        """Write a checkpoint, unless that takes too much of the time."""
+        now = time.process_time()
+        if update == self.config.updates or now - self.saved >= PATIENCE * self.saving:
+            self._save(self.path, update)
+            self.saved, self.kept = time.process_time(), time.perf_counter()
+            self.saving = self.saved - now
 
     def _start_clocks(self):
         self.clocks = time.process_time(), time.perf_counter()
@@ -139,6 +147,7 @@ class Run:
             "seconds": self.seconds,
             "wall": self.wall,
             "curves": self.curves,
+            "recent": self.recent,
             "parts": parts,
         }
         part = _part(path)
@@ -159,6 +168,7 @@ class Run:
                     f"must be of this run, with {key}={new}"
                 )
         self.start, self.curves = saved["update"], saved["curves"]
+        self.recent = saved["recent"]
         self.seconds, self.wall = saved["seconds"], saved["wall"]
         for name, p in self.parts.items():
             state = saved["parts"][name]
