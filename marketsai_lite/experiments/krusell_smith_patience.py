@@ -224,9 +224,9 @@ def examine(policy):
 
 
 def cells():
-    """Return ten seeds each of large and of small copies, short ones, and what needs no seed."""
+    """Return ten seeds of large copies, five of small ones, short ones, and what needs no seed."""
     found: dict[str, dict[str, Any]] = {f"gradient, seed {k}": {"seed": k} for k in range(10)}
-    found |= {f"few, seed {k}": {"seed": k, **FEW} for k in range(10)}
+    found |= {f"few, seed {k}": {"seed": k, **FEW} for k in range(5)}
     found |= {f"short, seed {k}": {"seed": k, "updates": 30} for k in range(3)}
     return found | {"simple rule": {"updates": 0}, "classical": {"updates": None}}
 
