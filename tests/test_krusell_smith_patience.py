@@ -6,6 +6,7 @@ import pytest
 from marketsai_lite.economies.krusell_smith_patience import LEAST, PatientHouseholds
 from marketsai_lite.economy import Shocks, Terms
 from marketsai_lite.experiments import krusell_smith_patience as patience
+from marketsai_lite.experiments import recorded
 from marketsai_lite.solutions import krusell_smith as ks
 from marketsai_lite.solutions.krusell_smith_model import insured, model, stochastic_beta
 from marketsai_lite.solutions.krusell_smith_score import score
@@ -130,6 +131,32 @@ def test_learners_know_own_patience_and_the_policy_tells_it():
     assert c[0] < c[2] < c[4] and c[1] < c[3] < c[5]
     room = np.exp(np.log(c / base)[[0, 2, 4]])
     assert room[1] == pytest.approx(1.0)  # those in the middle are told 0
+
+
+def rows(group, key):
+    cells = recorded("krusell_smith_patience").results.items()
+    return np.array([r[key] for name, r in cells if name.startswith(f"{group}, ")])
+
+
+def test_households_learn_the_second_economy():
+    """Every recorded seed with large copies, beside the classical solution and the paper."""
+    assert len(rows("gradient", "gap")) == 10
+    assert (rows("gradient", "gap") <= 0.01).all()
+    assert (rows("gradient", "Euler") <= 4e-4).all()
+    assert (rows("gradient", "largest forecast error") <= 0.3).all()
+    exact = recorded("krusell_smith_patience").results["classical"]
+    np.testing.assert_allclose(rows("gradient", "Gini"), exact["Gini"], atol=0.02)
+    np.testing.assert_allclose(rows("gradient", "K"), 11.78, atol=0.1)
+    np.testing.assert_allclose(rows("gradient", "top"), [exact["top"]] * 10, atol=0.025)
+    assert (np.abs(rows("gradient", "owners") - exact["owners"]) < 0.03).all()
+
+
+def test_small_copies_teach_that_capital_returns_too_fast():
+    """By Welch's t, five seeds of small copies beside ten of large; their gap is larger."""
+    many, few = (rows(g, "coefficients")[:, :, 1].mean(1) for g in ("gradient", "few"))
+    for more, less in ((many, few), (rows("few", "gap"), rows("gradient", "gap"))):
+        se = np.sqrt(more.var(ddof=1) / len(more) + less.var(ddof=1) / len(less))
+        assert more.mean() - less.mean() > 2.8 * se
 
 
 CHEAP = {"updates": 1, "practise": 2}
