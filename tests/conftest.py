@@ -12,6 +12,7 @@ from marketsai_lite.economies.growth import Growth, brock_mirman
 from marketsai_lite.economies.islands import Islands
 from marketsai_lite.economies.krusell_smith import KrusellSmith
 from marketsai_lite.economies.krusell_smith_households import Households
+from marketsai_lite.economies.krusell_smith_patience import PatientHouseholds
 from marketsai_lite.economies.logit_monopolist import LogitMonopolist, static_monopolist
 from marketsai_lite.economies.logit_oligopoly import LogitOligopoly
 from marketsai_lite.economies.long_plosser import LongPlosser, random_technology
@@ -253,6 +254,7 @@ ECONOMIES = {
     "krusell-smith": lambda: KrusellSmith(3),
     "households": lambda: Households(4, explorers=1),
     "blind households": lambda: Households(2, sees=("k", "R"), start="wealth"),
+    "patient households": lambda: PatientHouseholds(4, explorers=1),
     "two-step game": TwoStepGame,
     "team game": lambda: TeamGame(np.arange(2 * 3 * 2).reshape(2, 3, 2)),
     "turns": Turns,

@@ -42,6 +42,10 @@ RULES = {
         "numpy torch",
         "experiments economies economy solutions deep views.batch",
     ),
+    "experiments/krusell_smith_patience.py": (  # and so does this
+        "numpy torch",
+        "experiments economies economy solutions deep views.batch",
+    ),
     "experiments/": (
         "numpy",
         "experiments running economies economy solutions tabular deep views.table views.batch",
@@ -260,8 +264,9 @@ def test_a_file_of_the_deep_agents_is_read_in_one_go():
 
 def test_frameworks_appear_only_in_their_views():
     pattern = re.compile(rf"^\s*(?:import|from) ({'|'.join(FRAMEWORKS)})\b", re.M)
-    outside, learner = "experiments/_stable_baselines3.py", "experiments/krusell_smith_agents.py"
-    allowed = ("views/", "running/", "deep/", "economy/check.py", outside, learner)
+    outside = "experiments/_stable_baselines3.py"
+    learners = "experiments/krusell_smith_agents.py", "experiments/krusell_smith_patience.py"
+    allowed = ("views/", "running/", "deep/", "economy/check.py", outside, *learners)
     for name in FILES:
         if not name.startswith(allowed):
             assert not pattern.search((PACKAGE / name).read_text(encoding="utf-8")), name

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marketsai_lite.economies.krusell_smith import KrusellSmith, krusell_smith_1998
+from marketsai_lite.economies.krusell_smith import KrusellSmith
+from marketsai_lite.economies.krusell_smith_patience import PatientHouseholds
 from marketsai_lite.economy import stationary
 from marketsai_lite.require import require
 from marketsai_lite.solutions import krusell_smith_kernels as kernels
@@ -58,19 +59,38 @@ class Model(NamedTuple):
         """Income in own state `s`."""
         return self.prices(K, z)[1] * self.labour[z, s] + self.home[s]
 
+    def joint(self):
+        """Law of the aggregate and own state together: (nz ns, nz ns)."""
+        size = self.labour.size
+        return (self.P[:, None, :, None] * self.Q.transpose(0, 2, 1, 3)).reshape(size, size)
+
     def shares(self):
         """Share of households in each own state, given the aggregate state: (nz, ns)."""
-        nz, ns = self.labour.shape
-        joint = (self.P[:, None, :, None] * self.Q.transpose(0, 2, 1, 3)).reshape(nz * ns, -1)
-        π = stationary(joint).reshape(nz, ns)
+        π = stationary(self.joint()).reshape(self.labour.shape)
         return π / π.sum(1, keepdims=True)
+
+    def horizon(self):
+        """What one unit in each period for ever is worth, (nz, ns): 1 / (1 - β) if β stays."""
+        size = self.labour.size
+        β = np.tile(self.β, len(self.Z))[:, None]
+        return np.linalg.solve(np.eye(size) - β * self.joint(), np.ones(size)).reshape(
+            self.labour.shape
+        )
 
 
 def model(economy):
-    """Return a `KrusellSmith` economy as one of very many households sees it."""
+    """Return a `KrusellSmith` economy as one of very many households sees it.
+
+    Of `PatientHouseholds` the own states are, for each discount factor, unemployed and employed.
+    """
     require(economy=(economy, isinstance(economy, KrusellSmith), "a KrusellSmith economy"))
     L = economy.l * (1 - economy.u)
     worked = economy.l - economy.μ * economy.u / (1 - economy.u)
+    labour = np.stack([np.full(2, economy.μ), worked], 1)
+    β, home, limit = np.full(2, economy.β), np.zeros(2), 0.0
+    if isinstance(economy, PatientHouseholds):
+        β, labour = np.repeat(np.array(economy.betas, dtype=float), 2), np.tile(labour, (1, 3))
+        home, limit = np.tile([economy.home, 0.0], 3), float(economy.limit)
     return Model(
         economy.α,
         float(economy.γ),
@@ -79,10 +99,10 @@ def model(economy):
         L,
         economy.exo.transition,
         economy.exo.own_transition,
-        np.full(2, economy.β),
-        np.stack([np.full(2, economy.μ), worked], 1),
-        np.zeros(2),
-        0.0,
+        β,
+        labour,
+        home,
+        limit,
         economy.k_ss,
     )
 
@@ -135,23 +155,7 @@ def stochastic_beta(betas=(0.9858, 0.9894, 0.9930), extreme=0.1, lasts=200.0):
     Model
         With six own states: for each discount factor, unemployed and employed.
     """
-    β = np.array(betas, dtype=float)
-    require(
-        betas=(betas, β.shape == (3,) and ((β > 0) & (β < 1)).all(), "three numbers in (0, 1)"),
-        extreme=(extreme, 0 < extreme < 0.5, "in (0, 1/2)"),
-        lasts=(lasts, 1 <= lasts < np.inf, ">= 1"),
-    )
-    m = model(krusell_smith_1998())
-    leave = 1 / lasts
-    away = leave * extreme / (1 - 2 * extreme)
-    B = np.array([[1 - leave, leave, 0], [away, 1 - 2 * away, away], [0, leave, 1 - leave]])
-    return m._replace(
-        Q=np.array([[np.kron(B, Q) for Q in row] for row in m.Q]),
-        β=np.repeat(β, 2),
-        labour=np.tile(m.labour, (1, 3)),
-        home=np.tile([0.07, 0.0], 3),
-        limit=-2.4,
-    )
+    return model(PatientHouseholds(betas=betas, extreme=extreme, lasts=lasts))
 
 
 def adds_up(m):

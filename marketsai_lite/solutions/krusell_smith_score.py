@@ -298,7 +298,7 @@ def _gap(m, policy, reference, rule, path, means, z, Ds, x):
         v = np.zeros_like(c)
         kernels.policy_value(c, k, K, rule, E, v, 1e-7, 5_000)
         values.append(v)
-    s = np.arange(ns)[:, None]
+    s, horizon = np.arange(ns)[:, None], m.horizon()
     at = np.broadcast_arrays(x[None], s)
     gaps = np.empty_like(Ds)
     for of, t in enumerate(z):
@@ -310,6 +310,7 @@ def _gap(m, policy, reference, rule, path, means, z, Ds, x):
         )
         v, own = (kernels.consume(v, k, K, *flat).reshape(ns, -1) for v in values)
         for i in range(ns):
-            gaps[of, i] = consumption_equivalent(v[i], v[i] - own[i], m.β[i], m.γ)
+            β = 1 - 1 / horizon[t, i]  # since β may move
+            gaps[of, i] = consumption_equivalent(v[i], v[i] - own[i], β, m.γ)
     mean = (gaps * Ds).sum() / Ds.sum()
     return 100 * float(mean), 100 * float(gaps[Ds > FEW].max())
