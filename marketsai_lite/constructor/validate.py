@@ -221,9 +221,12 @@ def _equations(d):
     needs = {n for eq in ordered(written(d) + derived(d) + markets(d)) for n in eq.needs}
     needs |= {name for _, name in uses}
     for t in d.agents:
-        for name in (n for c in t.choices for n in chosen(c)):
+        for c in t.choices:
+            unused = [n for n in chosen(c) if n not in needs]
+            rest = isinstance(c, Split)  # one of the shares may be what is left
             cure = "needed by an equation, a market or a memory; or leave it out"
-            hold(f"agents {t.name}: choice {name}: used", "nowhere", name in needs, cure)
+            for name in unused[rest:]:
+                hold(f"agents {t.name}: choice {name}: used", "nowhere", False, cure)
 
 
 def _found(d):
