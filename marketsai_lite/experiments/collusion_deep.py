@@ -109,15 +109,15 @@ class Markets(LogitOligopoly):
 
 
 def cells():
-    """Return the cells of all variants."""
+    """Return the cells of all variants, and five that are soon computed again."""
     return {
         f"{name}, seed {seed}": {"variant": name, "seed": seed}
         for name, (_, change) in VARIANTS.items()
         for seed in range(1 if change else SEEDS)
-    }
+    } | {f"brief, seed {seed}": {"variant": "PPO", "seed": seed, "updates": 5} for seed in range(5)}
 
 
-def run(variant, seed):
+def run(variant, seed, **changes):
     """Train ten pairs of firms and return their strategies, and what they earned on the way.
 
     Returns
@@ -129,7 +129,7 @@ def run(variant, seed):
         gain along training.
     """
     learner, change = VARIANTS[variant]
-    return train(learner, seed, **BASE[learner] | change)
+    return train(learner, seed, **BASE[learner] | change | changes)
 
 
 def train(learner, seed, copies, sees="prices", pairs=PAIRS, **settings):
