@@ -15,7 +15,8 @@ GAME = market()
 def strategies(variant):
     """Policies (pairs, 2, 225) and the first states of their cycles."""
     held = experiments.recorded("collusion_deep")
-    cells = [held.results[k] for k, c in held.parameters.items() if c["variant"] == variant]
+    found = [k for k, c in held.parameters.items() if c == {"variant": variant, "seed": c["seed"]}]
+    cells = [held.results[k] for k in found]
     return tuple(np.concatenate([cell[key] for cell in cells]) for key in ("policy", "state"))
 
 
