@@ -35,7 +35,7 @@ def test_the_batch_equals_step(economy, rng):
             batch.observe(state), economy.observe(x, z), rtol=1e-13, atol=1e-14
         )  # logarithms of near one round differently in the two libraries
         everything = np.hstack([x, z.aggregate, z.own.reshape(6, -1)])
-        np.testing.assert_allclose(batch.everything(state), everything, rtol=1e-13)
+        np.testing.assert_allclose(batch.everything(state), everything, rtol=1e-13, atol=1e-14)
         if terms.masks:
             assert np.array_equal(batch.legal(state), economy.legal(x, z))
         else:
