@@ -97,6 +97,14 @@ def test_lines_of_code_fit_the_column(cells):
     assert not [line for cell in cells for line in long_lines(cell)]
 
 
+@pytest.mark.parametrize("name", LECTURES)
+def test_listings_fit_the_column(name):
+    twin = lectures.read(LECTURES[name].with_suffix(".ipynb"))
+    prose = "\n".join(cell.source for cell in twin.cells if cell.cell_type == "markdown")
+    listings = re.findall(r"(?ms)^```python\n(.*?)^```$", prose)
+    assert not [x for code in listings for x in code.splitlines() if len(x) > WIDTH]
+
+
 def test_a_cell_that_draws_is_folded(cells):
     drawn = [cell for cell in cells if "figure" in cell.metadata.get("mystnb", {})]
     assert not [cell.source for cell in drawn if "hide-input" not in tags(cell)]

@@ -67,7 +67,7 @@ def pricing_duopoly(grid, a=(2.0, 2.0), cost=1.0, a0=0.0, μ=0.25, β=0.95):
 
 
 def renting(chain, n=2, α=0.36, β=0.96, low=0.02, high=0.9):
-    """Brock and Mirman's economy with markets, twin of `RentalMarket`."""
+    """Brock and Mirman's economy with markets, as `RentalMarket` is."""
     k_ss = (α * β) ** (1 / (1 - α))
     first = (math.exp(-0.5), math.exp(0.5))
 

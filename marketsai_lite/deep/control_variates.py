@@ -100,8 +100,9 @@ def hedged(δ_t, z_t, z_tp1):
     for e, e1 in zip(z_t.own, z_tp1.own, strict=True):
         for j in range(e.shape[-1]):
             units = e.shape[1]
-            explained = without_own(left[:, :units], e[..., j], e1[..., j], ν)
-            left = torch.cat([explained, left[:, units:]], 1)
+            own, rest = left[:, :units], left[:, units:]
+            own = without_own(own, e[..., j], e1[..., j], ν)
+            left = torch.cat([own, rest], 1)
     return left
 
 

@@ -135,13 +135,16 @@ class DQN(nn.Module):
     def update(self, k):
         """Play a period and learn from what is remembered."""
         config, part = self.config, k / self.config.updates
-        ε = 1 - (1 - config.ε) * min(1.0, part / max(config.exploration, 1e-9))
+        early = min(1.0, part / max(config.exploration, 1e-9))
+        ε = 1 - (1 - config.ε) * early
         for _ in range(1 if len(self.replay) else config.n_step):
             self.play(ε)
         loss = self.learn()
         gradient = self.adam.step(config.rate * (1 - part))
-        equations.polyak(self.θ_target, self.adam.θ, config.τ if config.target else 1.0)
-        equations.polyak(self.θ_averaged, self.adam.θ, 1 - min(config.average, k / (k + 10)))
+        θ, τ = self.adam.θ, config.τ if config.target else 1.0
+        equations.polyak(self.θ_target, θ, τ)
+        recent = 1 - min(config.average, k / (k + 10))
+        equations.polyak(self.θ_averaged, θ, recent)
         return {"loss": loss, "gradient": gradient}
 
     @torch.no_grad()

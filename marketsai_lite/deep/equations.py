@@ -18,12 +18,13 @@ def td_target(r_t, discount_t, v_tp1):
 
 
 def double_q_value(q_tp1, chooser_tp1):
-    """Value by double Q-learning: one network chooses the action, the other values it.
+    """Value by double Q-learning: one network chooses, one values.
 
     Parameters
     ----------
     q_tp1, chooser_tp1 : (..., heads, m)
-        Action values by the two networks; the value of a state is the mean over the heads.
+        Action values by the two networks; the value of a state is the
+        mean over the heads.
 
     References
     ----------
@@ -43,7 +44,9 @@ def team_reward(r_t, discount_t):
 
 
 def n_step_target(r_t, discount_t, v_tp1, truncated_t):
-    """Discounted rewards of n periods, or up to a truncation, and the value of the state reached.
+    """Discounted rewards of n periods, and the value where they lead.
+
+    A truncation ends the sum earlier.
 
     Parameters
     ----------
@@ -59,8 +62,8 @@ def n_step_target(r_t, discount_t, v_tp1, truncated_t):
     Sutton and Barto (2018), equation 7.1.
     """
     targets, after = [], v_tp1[-1]
-    path = r_t, discount_t, v_tp1, truncated_t
-    for r, discount, v, truncated in zip(*map(reversed, path), strict=True):
+    path = map(reversed, (r_t, discount_t, v_tp1, truncated_t))
+    for r, discount, v, truncated in zip(*path, strict=True):
         after = r + discount * torch.where(truncated, v, after)
         targets.append(after)
     return torch.stack(targets[::-1])
@@ -82,33 +85,48 @@ def generalized_advantage(δ_t, discount_t, truncated_t, λ):
     return advantage_t
 
 
-def vtrace(log_ratio_t, r_t, discount_t, v_t, v_tp1, truncated_t, ρ_bar=1.0, c_bar=1.0, λ=1.0):
-    """Targets and advantages of a policy, from paths that another one played.
+def vtrace(
+    log_ratio_t,
+    r_t,
+    discount_t,
+    v_t,
+    v_tp1,
+    truncated_t,
+    ρ_bar=1.0,
+    c_bar=1.0,
+    λ=1.0,
+):
+    """Targets and advantages of a policy, from paths of another one.
 
-    The policy climbs the mean of ρ_t times the advantage.  What is subtracted from an advantage,
-    its mean, say, must be subtracted before it is multiplied: only then does it favor no action.
-    On the policy's own paths, with ρ̄ and c̄ at least 1, the target is that of n steps if λ is 1,
-    and the advantage is the generalized one.
+    The policy climbs the mean of ρ_t times the advantage.  What is
+    subtracted from an advantage, its mean, say, must be subtracted
+    before it is multiplied: only then does it favor no action.  On the
+    policy's own paths, with ρ̄ and c̄ at least 1, the target is that of
+    n steps if λ is 1, and the advantage is the generalized one.
 
     Parameters
     ----------
     log_ratio_t : (n, ...)
-        Log density of what was chosen: that of the policy, less that of the one that played.
+        Log density of what was chosen: that of the policy, less that
+        of the one that played.
     r_t, discount_t, v_t, v_tp1, truncated_t : (n, ...)
     ρ_bar, c_bar : float
-        Where the ratios are clipped, in the TD errors and in what is carried back.
+        Where the ratios are clipped, in the TD errors and in what is
+        carried back.
     λ : float
         Weight of what is carried back.
 
     Returns
     -------
     target_t, advantage_t, ρ_t : (n, ...)
-        What the critic should say; what actions were worth, and their clipped ratios.
+        What the critic should say; what actions were worth, and their
+        clipped ratios.
 
     References
     ----------
-    Espeholt et al. (2018), equation 1 and remarks 1 and 2; the gradient of section 4.2, whose
-    q_s bootstraps with the share λ of the target, as rlax does.
+    Espeholt et al. (2018), equation 1 and remarks 1 and 2; the gradient
+    of section 4.2, whose q_s bootstraps with the share λ of the target,
+    as rlax does.
     """
     ratio_t = log_ratio_t.exp()
     ρ_t, c_t = ratio_t.clamp(max=ρ_bar), ratio_t.clamp(max=c_bar)
@@ -158,9 +176,9 @@ def normal_log_density(u, mean, log_std):
 
 
 def squash(u, log_density):
-    """Squash u (..., da) into a = tanh(u), and turn its log density (...) into that of a.
+    """Squash u (..., da) into a = tanh(u), and its log density (...).
 
-    The derivative 1 - tanh(u)² is written so that it does not round to zero.
+    The derivative 1 - tanh(u)² is written so as not to round to zero.
 
     References
     ----------

@@ -172,7 +172,7 @@ def central_weight(best, y, y_best, α):
     Parameters
     ----------
     best : bool tensor
-        Whether the joint action is the one that the agents would choose.
+        Whether the joint action is what the agents would choose.
     y, y_best : tensor
         Targets, and what an unrestricted critic thinks of the greedy.
     α : float

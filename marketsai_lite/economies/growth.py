@@ -105,7 +105,8 @@ class Growth:
 
     def step(self, x, z, a):
         k, y, c = self._quantities(x, z, a)
-        return namespace(x).log((1 - self.δ) * k + y - c), self.utility(c)
+        k1 = (1 - self.δ) * k + y - c
+        return namespace(x).log(k1), self.utility(c)
 
     def observe(self, x, z):
         middle, half = self.scale

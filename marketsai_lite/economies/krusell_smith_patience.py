@@ -91,7 +91,7 @@ class PatientHouseholds(Households):
         return namespace(u).concatenate([k, then], -1)
 
     def discount(self, x1, z1):
-        """What tomorrow is worth: the patience that each had when it chose."""
+        """Tomorrow's worth: the patience that each had when it chose."""
         return x1[..., self.n :]
 
     def mean(self, x):

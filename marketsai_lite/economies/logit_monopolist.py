@@ -50,7 +50,9 @@ class LogitMonopolist:
     μ: float = 0.25
     κ: float = 1.0
     β: float = 0.95
-    prices: np.ndarray = field(default_factory=lambda: np.linspace(1.0, 2.5, 15))
+    prices: np.ndarray = field(
+        default_factory=lambda: np.linspace(1.0, 2.5, 15),
+    )
     outside: Exogenous = field(
         default_factory=lambda: Exogenous(
             np.array([[-0.25], [0.25]]), np.array([[0.9, 0.1], [0.1, 0.9]])
@@ -62,7 +64,8 @@ class LogitMonopolist:
 
     def __post_init__(self):
         prices, chain = array("prices", self.prices).copy(), self.outside
-        grid = prices.ndim == 1 and prices.size > 0 and bool(np.isfinite(prices).all())
+        grid = prices.ndim == 1 and prices.size > 0
+        grid = grid and bool(np.isfinite(prices).all())
         one = isinstance(chain, Exogenous) and chain.values.shape[1] == 1
         require(
             a=(self.a, np.isfinite(number(self.a)), "finite"),
@@ -88,8 +91,8 @@ class LogitMonopolist:
 
     def step(self, x, z, a):
         p = a[..., 0, :]
-        profit = (p - self.c) * self.demand(p, z.aggregate) - self.κ * (p - x) ** 2
-        return p, profit
+        earned = (p - self.c) * self.demand(p, z.aggregate)
+        return p, earned - self.κ * (p - x) ** 2
 
     def observe(self, x, z):
         return namespace(x).concatenate([x, z.aggregate], -1)[..., None, :]
@@ -106,12 +109,13 @@ class LogitMonopolist:
         }
 
     def demand(self, p, a0):
-        """Probability of a sale at price `p` when the outside good is worth `a0`.
+        """Probability of a sale at price `p`, the outside good worth `a0`.
 
-        This is `logit.logit_demand` of one firm; where the exponent is large it is zero.
+        This is `logit.logit_demand` of one firm; where the exponent is
+        large it is zero.
         """
-        xp = namespace(p)
-        return 1.0 / (1.0 + xp.exp(xp.clip((a0 - self.a + p) / self.μ, None, 700.0)))
+        xp, exponent = namespace(p), (a0 - self.a + p) / self.μ
+        return 1.0 / (1.0 + xp.exp(xp.clip(exponent, None, 700.0)))
 
 
 def static_monopolist(a0=0.0, **parameters):

@@ -37,7 +37,7 @@ class Quiet(ppo.PPO):
     """PPO whose noise is set anew before each round; within a round the gradient may move it."""
 
     def update(self, k):
-        """Set the noise, play a round and learn from it; return the mean losses."""
+        """Set the noise, play a round and learn; return the mean losses."""
         config, done = self.config, k / self.config.updates
         for part in self.actor.parts:
             noise = (1 - done) * config.log_std + done * config.last_log_std

@@ -115,7 +115,7 @@ def run(model, agent, updates, seed):
 
 
 def table(economy, ends, shares, updates, seed):
-    """Policy of tabular Q-learning, interpolated between its grid's points."""
+    """Policy of tabular Q-learning, interpolated between nodes."""
     x = np.log(economy.k_ss) + np.linspace(*ends)
     mdp, *_, a = tabulate(economy, x, actions=np.linspace(*shares))
     learned = q_learning(

@@ -117,7 +117,7 @@ def grids(d, nodes, levels):
 
 
 def table(economy, agent, seed, updates, nodes, levels):
-    """Learn a table; return the policy between its nodes, and its size."""
+    """Learn a table; return the policy between nodes, and its size."""
     nodes_of, actions = grids(economy.d, nodes, levels)
     mdp = tabulate(economy, *nodes_of, actions=actions).mdp
     learned = q_learning(

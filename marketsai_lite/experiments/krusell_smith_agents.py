@@ -130,8 +130,9 @@ def learn(
     θ_averaged, _ = vector(averaged)
 
     def choose(x, i):
-        """Cash on hand, consumption, and the return, at wealth `x` and shocks `i`."""
-        z, K, moments = batch.exo.shocks(i), economy.mean(x), economy.moments(x).detach()
+        """Cash on hand, consumption and return, at wealth `x`."""
+        z, K = batch.exo.shocks(i), economy.mean(x)
+        moments = economy.moments(x).detach()
         m = economy.market(x, z)
         if given == "prices":
             K, m = K.detach(), m.detach()
@@ -141,7 +142,7 @@ def learn(
 
     @torch.no_grad()
     def shadow_price(x, i):
-        """What a unit of wealth `x` is expected to be worth tomorrow, after shocks `i` today."""
+        """What a unit of wealth `x` should be worth after shocks `i`."""
         z, e, worth = i[:, :1], i[:, 1:], 0.0
         for z1, e1 in np.ndindex(2, 2):
             _, c, R = choose(x, torch.cat([0 * z + z1, 0 * e + e1], 1))
@@ -150,11 +151,12 @@ def learn(
 
     @torch.no_grad()
     def begin(x):
-        """Wealth at the start of a path: mean capital in its band, explorers anywhere."""
+        """Wealth as a path starts: mean in a band, explorers anywhere."""
         K = economy.mean(x) / economy.k_ss
         x = x * K.clip(1 - band, 1 + band) / K
         far = torch.randn(copies, few, generator=rng["explorers"])
-        return torch.cat([x[:, : economy.n - few], economy.k_ss * far.exp()], 1)
+        near = x[:, : economy.n - few]
+        return torch.cat([near, economy.k_ss * far.exp()], 1)
 
     x, i = state.x, state.i
     with one_thread():
@@ -162,13 +164,15 @@ def learn(
             x, gain = begin(x.detach()), 0.0
             for t in range(periods):
                 cash, c, _ = choose(x, i)
-                gain, x, today = gain + β**t * economy.utility(c), cash - c, i
+                gain = gain + β**t * economy.utility(c)
+                x, today = cash - c, i
                 i = batch.exo.next(i, batch.uniforms(rng["shocks"]).chains)
-            gain = (gain + β**periods * shadow_price(x, today) * x).mean()
-            (-gain).backward()
+            gain = gain + β**periods * shadow_price(x, today) * x
+            (-gain.mean()).backward()
             cosine = (1 + math.cos(math.pi * k / updates)) / 2
             adam.step(rate * (0.05 + 0.95 * cosine), max_norm)
-            equations.polyak(θ_averaged, adam.θ, 1 - min(average, k / (k + 10)))
+            recent = 1 - min(average, k / (k + 10))
+            equations.polyak(θ_averaged, adam.θ, recent)
 
     def act(o):
         with one_thread(), torch.no_grad():

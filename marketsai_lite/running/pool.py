@@ -41,7 +41,7 @@ def pool(make: Callable[[], Callable[[Job], Any]], workers: int, cluster: bool =
 
 
 class Pool:
-    """A worker in this process, who does a job when its answer is wanted.
+    """A worker in this process, who works when an answer is wanted.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Pool:
         return answer
 
     def state_dict(self) -> dict[str, list[Job]]:
-        """What a checkpoint keeps: the jobs, which are then done again."""
+        """What a checkpoint keeps: the jobs, to be done again."""
         return {"jobs": list(self.jobs)}
 
     def load_state_dict(self, saved) -> None:

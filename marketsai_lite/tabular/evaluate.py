@@ -32,10 +32,12 @@ def policy_value(σ: ArrayLike, mdp: MDP) -> np.ndarray:
 def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
     """Return v_σ in two parts, (1 - β) v_σ(0) and h = v_σ - v_σ(0).
 
-    The differences h, which tell one choice from another, are small beside the values when β is
-    near 1 or a constant is part of every reward. Solved for apart, from (1 - β) v_σ(0) + h = r_σ +
-    β P_σ h, they keep all their digits. Where some states earn nothing for ever, as after the end
-    of a game, the differences are taken from their value instead: the parts are 0 and h = v_σ.
+    The differences h, which tell one choice from another, are small
+    beside the values when β is near 1 or a constant is part of every
+    reward. Solved for apart, from (1 - β) v_σ(0) + h = r_σ + β P_σ h, they
+    keep all their digits. Where some states earn nothing for ever, as
+    after the end of a game, the differences are taken from their value
+    instead: the parts are 0 and h = v_σ.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
     Raises
     ------
     ValueError
-        If β is so near 1 that floating-point numbers cannot tell the values.
+        If β is so near 1 that floating-point numbers can't tell the values.
     """
     order = "an MDP, after the policy: (σ, mdp)"
     require(mdp=(mdp, isinstance(mdp, MDP), order))
@@ -60,11 +62,11 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
         r = (σ * np.where(σ > 0, mdp.r, 0)).sum(axis=1)
     S, P = mdp.n_states, transition(σ, mdp)
     idle = earns_nothing(r, P)
-    if idle.any():
-        P = sparse.diags_array(1.0 - idle) @ P  # the game ends where nothing will be earned
+    if idle.any():  # the game ends where nothing will be earned
+        P = sparse.diags_array(1.0 - idle) @ P
     A = (sparse.eye_array(S) - mdp.β * P).tocsc()
-    if not idle.any():
-        after = A.indptr[1]  # entries of column 0, for which the level's column of ones stands in
+    if not idle.any():  # the level's column of ones replaces column 0
+        after = A.indptr[1]
         data = np.append(np.ones(S), A.data[after:])
         rows = np.append(np.arange(S), A.indices[after:]).astype(np.int32)
         start = np.append(0, A.indptr[1:] - after + S).astype(np.int32)
@@ -73,7 +75,8 @@ def relative_value(σ: ArrayLike, mdp: MDP) -> tuple[float, np.ndarray]:
         x = splu(A).solve(r)
     except RuntimeError:  # where more than one class of states is closed
         x = np.full(S, np.nan)
-    require(β=(mdp.β, np.isfinite(x).all(), "so far below 1 that 1 - β is no rounding error"))
+    right = "so far below 1 that 1 - β is no rounding error"
+    require(β=(mdp.β, np.isfinite(x).all(), right))
     if idle.any():
         return 0.0, np.where(idle, 0.0, x)
     level, x[0] = float(x[0]), 0.0

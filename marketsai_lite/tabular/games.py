@@ -147,7 +147,7 @@ def induced(game, policies, agent):
 
 
 def best_response(game, policies, agent):
-    """Solve for the exact best response of `agent` to the others' policies, and its gain.
+    """Solve for the exact best response of `agent` to the others.
 
     Parameters
     ----------

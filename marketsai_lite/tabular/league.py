@@ -165,7 +165,7 @@ def exploit(pool: Pool, main: int = 0) -> np.ndarray:
 
 
 def main_agent(pool: Pool, alone: float = 0.35) -> np.ndarray:
-    """Meet yourself with probability `alone`, else stored players by PFSP."""
+    """Meet yourself with probability `alone`, else others by PFSP."""
     others = prioritized(pool)
     return alone * self_play(pool) + (1 - alone) * others
 

@@ -57,7 +57,7 @@ def power(ω: float) -> Schedule:
 
 
 def rescaled(β: float) -> Schedule:
-    """Return 1 / (1 + (1 - β)(n - 1)), the linear step in the units of the contraction."""
+    """Return 1 / (1 + (1 - β)(n - 1)): linear, in contractions."""
     require(β=(β, 0 <= number(β) < 1, "in [0, 1)"))
     return harmonic(1 - β)
 

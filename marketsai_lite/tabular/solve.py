@@ -53,7 +53,11 @@ class Solution(NamedTuple):
 
 
 def value_iteration(
-    mdp: MDP, *, v0: ArrayLike | None = None, tol: float | None = None, max_iter: int = 10_000
+    mdp: MDP,
+    *,
+    v0: ArrayLike | None = None,
+    tol: float | None = None,
+    max_iter: int = 10_000,
 ) -> Solution:
     """Iterate the Bellman operator.
 
@@ -63,8 +67,9 @@ def value_iteration(
     v0 : array_like, shape (S,), or None
         Start; None for zero.
     tol : float or None
-        Largest permitted distance to the optimal value, in the unit of the rewards; None for 1e-8
-        of the largest reward that is best in a state.
+        Largest permitted distance to the optimal value, in the unit of
+        the rewards; None for 1e-8 of the largest reward that is best in
+        a state.
     max_iter : int
         Largest number of iterations; stopping there warns.
 
