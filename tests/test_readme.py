@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import marketsai_lite
-from tools.book import ROOT, repository
+from tools.book import ROOT, pages, repository
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -54,6 +54,14 @@ def test_a_reader_finds_how_to_cite_and_where_to_report_a_fault(page):
     assert re.search(r"\[CITATION\.cff\]\(\S*CITATION\.cff\)", text)
     assert f"]({repository()}/issues)" in text
     assert "CONTRIBUTING.md" in text
+
+
+def test_the_readme_lists_the_lectures_as_the_book_does():
+    listed = re.findall(r"\[(.+)\]\((lectures/\w+)\.ipynb\)", README)
+    paths = [page.path for page in pages() if page.path.startswith("lectures/")]
+    texts = [(ROOT / f"{path}.md").read_text(encoding="utf-8") for path in paths]
+    titles = [re.search(r"^# (.+)$", text, flags=re.M)[1] for text in texts]
+    assert listed == list(zip(titles, paths, strict=True))
 
 
 def test_the_files_that_the_readme_links_exist():
