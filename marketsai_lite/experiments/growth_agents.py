@@ -65,26 +65,26 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
         "average": 0.99,
     },
 }
-# Updates and seeds of each agent in each model.
-RUNS: dict[tuple[str, str], tuple[int | None, int]] = {
-    ("Brock-Mirman", "table"): (None, 10),
-    ("Brock-Mirman", "DQN"): (4_000, 5),
-    ("Brock-Mirman", "SAC"): (5_000, 10),
-    ("Brock-Mirman", "PPO"): (120, 10),
-    ("Brock-Mirman", "PPO without hedge"): (120, 5),
-    ("Brock-Mirman", "APG"): (300, 10),
-    ("CRRA", "table"): (None, 10),
-    ("CRRA", "DQN"): (6_000, 5),
-    ("CRRA", "SAC"): (7_000, 5),
-    ("CRRA", "PPO"): (180, 10),
-    ("CRRA", "PPO without hedge"): (180, 5),
-    ("CRRA", "APG"): (300, 5),
-    ("planner", "table"): (None, 10),
-    ("planner", "DQN"): (6_000, 5),
-    ("planner", "SAC"): (6_000, 5),
-    ("planner", "PPO"): (220, 10),
-    ("planner", "PPO without hedge"): (220, 5),
-    ("planner", "APG"): (300, 5),
+SEEDS = range(200, 210)  # of each agent in each model; none of them chose a setting
+UPDATES: dict[tuple[str, str], int | None] = {
+    ("Brock-Mirman", "table"): None,
+    ("Brock-Mirman", "DQN"): 4_000,
+    ("Brock-Mirman", "SAC"): 5_000,
+    ("Brock-Mirman", "PPO"): 120,
+    ("Brock-Mirman", "PPO without hedge"): 120,
+    ("Brock-Mirman", "APG"): 300,
+    ("CRRA", "table"): None,
+    ("CRRA", "DQN"): 6_000,
+    ("CRRA", "SAC"): 7_000,
+    ("CRRA", "PPO"): 180,
+    ("CRRA", "PPO without hedge"): 180,
+    ("CRRA", "APG"): 300,
+    ("planner", "table"): None,
+    ("planner", "DQN"): 6_000,
+    ("planner", "SAC"): 6_000,
+    ("planner", "PPO"): 220,
+    ("planner", "PPO without hedge"): 220,
+    ("planner", "APG"): 300,
 }
 
 
@@ -97,8 +97,8 @@ def cells():
             "updates": updates,
             "seed": seed,
         }
-        for (model, agent), (updates, seeds) in RUNS.items()
-        for seed in range(seeds)
+        for (model, agent), updates in UPDATES.items()
+        for seed in SEEDS
     }
 
 
