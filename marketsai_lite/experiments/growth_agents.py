@@ -19,7 +19,7 @@ from marketsai_lite.solutions.chains import locate
 from marketsai_lite.tabular import greedy, q_learning, schedules
 from marketsai_lite.views.table import tabulate
 
-COST = 1_600
+COST = 1_400
 CHAOTIC = True
 DIGITS = 8  # significant, of what is recorded
 LOGS = 12  # points of a learning curve

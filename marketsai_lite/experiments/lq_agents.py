@@ -1,9 +1,9 @@
 """Agents with continuous actions on the linear-quadratic monopolist: errors of each seed.
 
 Soft actor-critic with and without the hedge, PPO, and the analytic policy gradient, which knows
-the model; scored against the closed form during training and at its end.  "SAC, small and short"
-has the sizes, the samples and the updates of the minimal program in the lecture on it, and no fresh
-starts, as that has none.
+the model; scored against the closed form during training and at its end.  What is
+called "small and short" has the sizes, the samples and the updates of the minimal program in the
+lecture on the agent, and no fresh starts, as that has none.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from marketsai_lite.economy import stationary
 from marketsai_lite.experiments import _deep
 from marketsai_lite.solutions import lq_monopolist, scores
 
-COST = 360
+COST = 190
 CHAOTIC = True
 SEEDS = range(100, 110)  # of each agent; none of them chose a setting
 POINTS = 20  # of a curve
@@ -49,6 +49,8 @@ SMALL: dict[str, Any] = dict(
     critic_hidden=(128,),
     hedge=True,
 )
+SHORT = dict(updates=60, λ=0.5, hedge=True, average=0.95, hidden=(32, 32))
+AGENTS["PPO, small and short"] = ("ppo", 256, dict(SHORT, horizon=None))
 AGENTS["SAC, small and short"] = ("sac", 32, dict(SMALL, horizon=None))
 # end of settings
 
