@@ -49,7 +49,13 @@ SMALL: dict[str, Any] = dict(
     critic_hidden=(128,),
     hedge=True,
 )
-SHORT = dict(updates=60, λ=0.5, hedge=True, average=0.95, hidden=(32, 32))
+SHORT: dict[str, Any] = dict(
+    updates=60,
+    λ=0.5,
+    hedge=True,
+    average=0.95,
+    hidden=(32, 32),
+)
 AGENTS["PPO, small and short"] = ("ppo", 256, dict(SHORT, horizon=None))
 AGENTS["SAC, small and short"] = ("sac", 32, dict(SMALL, horizon=None))
 # end of settings
