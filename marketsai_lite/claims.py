@@ -16,6 +16,7 @@ from typing import Any
 # page; elsewhere (Jupyter, Colab) the plain text beside it is shown.
 PREFIX = "application/papermill.record/"
 CLAIM = "application/vnd.marketsai.claim+json"
+TIMES = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -44,7 +45,7 @@ def publish(
         Number of seeds behind ``se`` or ``band``.
     fmt
         Format of the number in the prose, where it is printed as in a book: 10,024 with its comma,
-        8.8e-03 as 8.8 × 10⁻³, and a true minus sign.
+        8.8e-03 as 8.8 × 10⁻³, which no line breaks, and a true minus sign.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def _printed(text: str) -> str:
     if exponent:
         power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)
         bare = mantissa.strip("+-") == "1"
-        text = mantissa.replace("1", power) if bare else f"{mantissa} × {power}"
+        text = mantissa.replace("1", power) if bare else mantissa + TIMES + power
     text = re.sub(r"^([+-]?)(\d{5,})", lambda m: m[1] + f"{int(m[2]):,}", text)
     return text.replace("-", "−")
 

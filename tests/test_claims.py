@@ -52,11 +52,11 @@ def test_every_kind_of_real_scalar_is_published(shown, value):
 @pytest.mark.parametrize(
     ("value", "fmt", "text"),
     [
-        (0.0088, ".1e", "8.8 × 10⁻³"),
+        (0.0088, ".1e", "8.8\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10⁻³"),
         (1e-5, ".0e", "10⁻⁵"),
         (-1e-5, ".0e", "−10⁻⁵"),
         (0.0, ".0e", "0"),
-        (3.2e12, ".3g", "3.2 × 10¹²"),
+        (3.2e12, ".3g", "3.2\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10¹²"),
         (-10024, "d", "−10,024"),
         (10024.5, ".1f", "10,024.5"),
         (2020, "d", "2020"),
